@@ -1,0 +1,45 @@
+# `make help` lists what can be made. Everything sets itself up on a fresh machine.
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers unit bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# torch comes first and pinned: a range would let pip pick a build with gigabytes of CUDA libraries.
+$(VENV)/torch.stamp: constraints.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up: torch" && $(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/torch.stamp pyproject.toml
+	@echo "setting up: sosie" && $(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "setting up: development tools" && $(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/run.stamp ## look-alikes in a real catalogue of 54 products, as a table and as a page
+	@$(VENV)/bin/sosie demo
+
+test: lint types layers unit ## everything that has to hold before a commit
+
+lint: $(VENV)/dev.stamp ## style
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(VENV)/dev.stamp ## strict types
+	@$(VENV)/bin/mypy
+
+layers: $(VENV)/dev.stamp ## rooms import only downwards
+	@$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
+
+unit: $(VENV)/dev.stamp ## the tests
+	@$(VENV)/bin/python -m pytest -n 2
+
+clean: ## remove what was set up
+	rm -rf $(VENV) .demo

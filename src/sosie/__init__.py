@@ -1,0 +1,1 @@
+"""sosie tells a shop which of its products are alike, and why."""

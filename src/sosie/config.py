@@ -1,0 +1,170 @@
+"""Every setting, its default and its bounds; one `sosie.toml` in and out, unknown keys refused."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sosie.errors import ConfigError
+
+Weight = Annotated[float, Field(ge=0, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """Base of every table of the file: frozen, and strict about names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageSettings(Settings):
+    """The look of a product's pictures."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+    encoder: Literal["efficientnet-lite0"] = "efficientnet-lite0"
+    size: Annotated[int, Field(ge=32, le=1024)] = 224  # pixels a side
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled
+
+
+class ColourSettings(Settings):
+    """The colours of a product's first picture, its background discounted."""
+
+    enabled: bool = True
+    weight: Weight = 0.3
+
+
+class TextSettings(Settings):
+    """The meaning of title and description."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+    encoder: Literal["auto", "minilm", "multilingual"] = "auto"  # auto: by the catalogue's language
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+class WordsSettings(Settings):
+    """The words themselves: TF-IDF of words and characters, or Word2Vec trained on the catalogue."""
+
+    enabled: bool = True
+    weight: Weight = 0.5
+    encoder: Literal["tfidf", "word2vec"] = "tfidf"
+    dim: Annotated[int, Field(ge=8, le=2048)] = 256
+
+
+class PriceSettings(Settings):
+    """Nearness of price within its category's scale."""
+
+    enabled: bool = True
+    weight: Weight = 0.2
+    rates: dict[str, Annotated[float, Field(gt=0)]] = {}  # value of one unit of a currency in a common one
+
+
+class CategorySettings(Settings):
+    """Shared levels of the category path."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+
+
+class AttributesSettings(Settings):
+    """Shared attributes: brand, material, size …"""
+
+    enabled: bool = True
+    weight: Weight = 0.5
+
+
+class ReviewsSettings(Settings):
+    """What customers write about a product."""
+
+    enabled: bool = True
+    weight: Weight = 0.2
+
+
+class ExactSettings(Settings):
+    """Words of a question found literally in a product (searching by words only)."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+
+
+class Signals(Settings):
+    """One table a signal."""
+
+    image: ImageSettings = ImageSettings()
+    colour: ColourSettings = ColourSettings()
+    text: TextSettings = TextSettings()
+    words: WordsSettings = WordsSettings()
+    price: PriceSettings = PriceSettings()
+    category: CategorySettings = CategorySettings()
+    attributes: AttributesSettings = AttributesSettings()
+    reviews: ReviewsSettings = ReviewsSettings()
+    exact: ExactSettings = ExactSettings()
+    given: dict[str, Weight] = {}  # weights of signals whose vectors came with --vectors
+
+
+class BuildSettings(Settings):
+    """What a build accepts before it stops."""
+
+    max_rejects: Share = 0.2
+    max_removals: Share = 0.2
+    merge_share: Share = 0.1  # a delta larger than this share of the store becomes a new generation
+
+
+class IndexSettings(Settings):
+    """Below `codes_from` products every question is answered by an exact scan."""
+
+    codes_from: Annotated[int, Field(ge=1)] = 5_000
+    graph_from: Annotated[int, Field(ge=1)] = 50_000
+
+
+class Config(Settings):
+    """All settings of a store."""
+
+    signals: Signals = Signals()
+    build: BuildSettings = BuildSettings()
+    index: IndexSettings = IndexSettings()
+
+
+def read_config(file: Path) -> Config:
+    """Read a `sosie.toml`. Raises ConfigError naming the key and, for a misspelt one, the nearest known key."""
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: can't be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not valid TOML ({error}).") from error
+    return parse_config(raw, str(file))
+
+
+def parse_config(raw: dict[str, object], source: str) -> Config:
+    """Check a nested dict of settings. Raises ConfigError; `source` names where the settings come from."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join(f"{source}: {_explain(e['loc'], e['type'], e['msg'])}" for e in error.errors())
+        ) from error
+
+
+def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in location)
+    if kind != "extra_forbidden":
+        return f"{key}: {message}."
+    known = _keys_at(location[:-1])
+    near = get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}."
+    return f"unknown setting '{key}'; {hint}"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
