@@ -140,7 +140,7 @@ class Encoder(Protocol):
         """Learn what has to be learnt from the catalogue, once; a no-op where nothing is fitted."""
 
     def content(self, product: Product) -> str:
-        """What the encoder reads of a product, as a short text that changes when that does; "" = it lacks the signal."""
+        """What the encoder reads of a product, as a short text; "" where it lacks the signal."""
 
     def encode(self, products: Sequence[Product]) -> Matrix:
         """Vectors of products, in their order, (len(products), dim)."""
