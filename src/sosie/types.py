@@ -1,7 +1,7 @@
 """The records that travel through the house, and the protocols its rooms meet at (numpy and stdlib only)."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, Self
@@ -14,7 +14,13 @@ Matrix = NDArray[np.float32]  # (rows, dim)
 Rows = NDArray[np.int64]  # row numbers of a snapshot or an index
 Mask = NDArray[np.bool_]  # (rows,)
 
+Progress = Callable[[str, int, int | None], None]  # what is being done, how many are done, of how many
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, str]:
+    return NOTHING  # before Python 3.12 a mappingproxy can't be a default itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,9 @@ class Product:
     price: float | None = None
     currency: str = ""
     sale_price: float | None = None
-    attributes: Mapping[str, str] = NOTHING
-    other: Mapping[str, str] = NOTHING
-    identifiers: Mapping[str, str] = NOTHING  # gtin, mpn, model, sku …
+    attributes: Mapping[str, str] = field(default_factory=_nothing)
+    other: Mapping[str, str] = field(default_factory=_nothing)
+    identifiers: Mapping[str, str] = field(default_factory=_nothing)  # gtin, mpn, model, sku …
     images: tuple[str, ...] = ()
     videos: tuple[str, ...] = ()
     reviews: tuple[Review, ...] = ()

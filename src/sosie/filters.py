@@ -1,0 +1,442 @@
+"""The language of `--where`: which rows a question may be answered with.
+
+    price < 50 and brand in ('A', 'B') and available and not (category = 'Men > Tops' or colour is missing)
+    price <= query.price and brand != query.brand          -- beside the product that is asked about
+
+Comparisons with a missing value are False, whichever the operator. Text is compared without regard to case; `like`
+takes % and _ as in SQL, `contains` looks for a part. `category` holds for a path and everything below it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import and_, eq, ge, gt, le, lt, ne, or_
+from typing import TypeAlias
+
+import numpy as np
+
+from sosie.errors import QuestionError
+from sosie.types import Column, Mask
+
+Value: TypeAlias = float | str
+Filter: TypeAlias = "Compare | Contains | OneOf | Missing | Truth | Not | And | Or"
+
+
+@dataclass(frozen=True, slots=True)
+class OfQuery:
+    """A field of the product that is asked about."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`field operator value`."""
+
+    field: str
+    operator: str
+    value: Value | OfQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """`field like 'pattern'` (anchored) or `field contains 'part'`."""
+
+    field: str
+    pattern: str
+    anchored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`field in (values)`."""
+
+    field: str
+    values: tuple[Value | OfQuery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """`field is missing`."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A field on its own: a number other than 0, or a text that says yes."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not part`."""
+
+    part: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Every part holds."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one part holds."""
+
+    parts: tuple[Filter, ...]
+
+
+TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+      | (?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
+      | `(?P<quoted>[^`]+)`
+      | (?P<operator><=|>=|==|!=|<>|=|<|>)
+      | (?P<mark>[(),])
+      | (?P<word>[^\W\d][\w.]*(?:-[\w.]+)*)
+    )""",
+    re.VERBOSE,
+)
+KEYWORDS = {"and", "or", "not", "in", "like", "contains", "is", "missing", "null", "true", "false"}
+OPERATORS: Mapping[str, Callable[..., Mask]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+SPELLINGS = {"==": "=", "<>": "!="}
+YES = {"1", "true", "yes", "y", "on", "in stock", "in_stock", "available", "有货", "是"}
+DEEPEST = 100  # nested parentheses and nots
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a filter: `kind` is number, text, name, keyword, operator, mark or end."""
+
+    kind: str
+    value: str
+    at: int
+
+
+@lru_cache(maxsize=1024)
+def parse_filter(text: str) -> Filter:
+    """Read a filter. Raises QuestionError that points at the place where it can't be understood."""
+    parser = _Parser(text, _tokens(text))
+    result = parser.any_of(0)
+    if parser.token.kind != "end":
+        raise parser.error("expected 'and', 'or' or the end")
+    return result
+
+
+def _tokens(text: str) -> list[Token]:
+    found = []
+    at = 0
+    end = len(text.rstrip())
+    while at < end:
+        match = TOKEN.match(text, at)
+        if match is None:
+            raise _error(text, at, "this can't be read (text needs quotes, names with spaces need `backticks`)")
+        kind = match.lastgroup or ""
+        value = match.group(kind)
+        start = match.start(kind)
+        if kind == "quoted":
+            kind = "name"
+        elif kind == "word":
+            kind = "keyword" if value.lower() in KEYWORDS else "name"
+            value = value.lower() if kind == "keyword" else value
+        elif kind == "text":
+            mark = value[0]
+            value = re.sub(r"\\(.)", r"\1", value[1:-1].replace(mark * 2, mark), flags=re.DOTALL)
+        elif kind == "operator":
+            value = SPELLINGS.get(value, value)
+        found.append(Token(kind, value, start))
+        at = match.end()
+    return [*found, Token("end", "", end)]
+
+
+def _error(text: str, at: int, reason: str) -> QuestionError:
+    return QuestionError(f"filter: {reason}, at character {at + 1}, near '{text[at : at + 20]}' of: {text}")
+
+
+class _Parser:
+    """Recursive descent: any_of → all_of → one → comparison."""
+
+    def __init__(self, text: str, tokens: list[Token]) -> None:
+        self.text, self.tokens, self.at = text, tokens, 0
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.at]
+
+    def error(self, reason: str) -> QuestionError:
+        return _error(self.text, self.token.at, reason)
+
+    def take(self, kind: str, *values: str) -> Token | None:
+        """The next token if it is of that kind (and one of those values), else None and nothing is taken."""
+        token = self.token
+        if token.kind != kind or (values and token.value not in values):
+            return None
+        self.at += 1
+        return token
+
+    def need(self, kind: str, value: str = "") -> Token:
+        token = self.take(kind, value) if value else self.take(kind)
+        if token is None:
+            raise self.error(f"expected {repr(value) if value else 'a ' + kind}")
+        return token
+
+    def any_of(self, depth: int) -> Filter:
+        parts = [self.all_of(depth)]
+        while self.take("keyword", "or"):
+            parts.append(self.all_of(depth))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+    def all_of(self, depth: int) -> Filter:
+        parts = [self.one(depth)]
+        while self.take("keyword", "and"):
+            parts.append(self.one(depth))
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+    def one(self, depth: int) -> Filter:
+        if depth > DEEPEST:
+            raise self.error("too deeply nested")
+        if self.take("keyword", "not"):
+            return Not(self.one(depth + 1))
+        if self.take("mark", "("):
+            inner = self.any_of(depth + 1)
+            self.need("mark", ")")
+            return inner
+        return self.comparison()
+
+    def comparison(self) -> Filter:
+        field = self.need("name").value
+        if operator := self.take("operator"):
+            return Compare(field, operator.value, self.value())
+        if self.take("keyword", "is"):
+            negated = self.take("keyword", "not")
+            if not self.take("keyword", "missing", "null"):
+                raise self.error("expected 'missing'")
+            return Not(Missing(field)) if negated else Missing(field)
+        negated = self.take("keyword", "not")
+        if self.take("keyword", "in"):
+            self.need("mark", "(")
+            values = [self.value()]
+            while self.take("mark", ","):
+                values.append(self.value())
+            self.need("mark", ")")
+            return _unless(negated, field, OneOf(field, tuple(values)))
+        if word := self.take("keyword", "like", "contains"):
+            pattern = self.need("text").value
+            return _unless(negated, field, Contains(field, pattern, word.value == "like"))
+        if negated:
+            raise self.error("expected 'in', 'like' or 'contains'")
+        return Truth(field)
+
+    def value(self) -> Value | OfQuery:
+        if token := self.take("number"):
+            return float(token.value)
+        if token := self.take("text"):
+            return token.value
+        if token := self.take("keyword", "true", "false"):
+            return float(token.value == "true")
+        name = self.token.value
+        if self.token.kind == "name" and name.startswith("query.") and len(name) > len("query."):
+            self.at += 1
+            return OfQuery(name.removeprefix("query."))
+        raise self.error("expected a number, a text in quotes or query.FIELD")
+
+
+def _unless(negated: Token | None, field: str, part: Filter) -> Filter:
+    """`not in` and `not like` don't hold for a missing value either."""
+    return And((Not(Missing(field)), Not(part))) if negated else part
+
+
+def evaluate(
+    condition: Filter, columns: Mapping[str, Column], size: int, query: Mapping[str, Value | None] | None = None
+) -> Mask:
+    """Which rows a filter keeps, (size,).
+
+    `query` holds the fields of the product asked about (None where it lacks one), or is None where no product is.
+    Raises QuestionError for an unknown field (naming near and known ones) and for a comparison of text with a number.
+    """
+    match condition:
+        case And(parts):
+            return reduce(and_, [evaluate(part, columns, size, query) for part in parts])
+        case Or(parts):
+            return reduce(or_, [evaluate(part, columns, size, query) for part in parts])
+        case Not(part):
+            return ~evaluate(part, columns, size, query)
+        case Missing(field):
+            column = _column(columns, field)
+            return np.isnan(column.values) if column.vocabulary is None else column.values < 0
+        case Truth(field):
+            column = _column(columns, field)
+            if column.vocabulary is None:
+                kept: Mask = (column.values != 0) & (column.values == column.values)
+                return kept
+            return _where_entry(column, [entry.strip().casefold() in YES for entry in column.vocabulary])
+        case Contains(field, pattern, anchored):
+            return _contains(_text_column(columns, field), pattern, anchored)
+        case Compare(field, operator, value):
+            return _compare(columns, field, operator, _value(columns, query, value))
+        case OneOf(field, values):
+            known = [v for v in (_value(columns, query, value) for value in values) if v is not None]
+            return _one_of(columns, field, known, size)
+
+
+def _column(columns: Mapping[str, Column], field: str) -> Column:
+    column = columns.get(field)
+    if column is None:
+        column = next((columns[name] for name in columns if name.casefold() == field.casefold()), None)
+    if column is None:
+        raise _unknown_field(field, columns)
+    return column
+
+
+def _unknown_field(field: str, columns: Mapping[str, Column]) -> QuestionError:
+    from difflib import get_close_matches
+
+    known = sorted(columns)
+    near = get_close_matches(field, known, n=2)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return QuestionError(f"filter: there is no field '{field}'.{hint} Known here: {', '.join(known)}.")
+
+
+def _text_column(columns: Mapping[str, Column], field: str) -> Column:
+    column = _column(columns, field)
+    if column.vocabulary is None:
+        raise QuestionError(f"filter: '{field}' is a number; compare it with <, <=, =, >= or >.")
+    return column
+
+
+def _value(
+    columns: Mapping[str, Column], query: Mapping[str, Value | None] | None, value: Value | OfQuery
+) -> Value | None:
+    if not isinstance(value, OfQuery):
+        return value
+    if query is None:
+        raise QuestionError(f"filter: query.{value.field} needs a product that is asked about, and there is none.")
+    _column(columns, value.field)
+    return next((v for name, v in query.items() if name.casefold() == value.field.casefold()), None)
+
+
+def _compare(columns: Mapping[str, Column], field: str, operator: str, value: Value | None) -> Mask:
+    column = _column(columns, field)
+    if value is None or value != value:
+        return np.zeros(len(column.values), np.bool_)
+    if column.vocabulary is None:
+        kept = OPERATORS[operator](column.values, _as_number(field, value))
+        return kept & (column.values == column.values) if operator == "!=" else kept
+    if isinstance(value, str) and operator in ("=", "!="):
+        codes = _codes_of(field, column.vocabulary, value)
+        kept = column.values == codes[0] if len(codes) == 1 else _where_code(column, codes)
+        return kept if operator == "=" else ~kept & (column.values >= 0)
+    return _where_entry(column, _compared_entries(field, column.vocabulary, operator, value))
+
+
+def _as_number(field: str, value: Value) -> float:
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            if value.strip().casefold() in YES | {"no", "false"}:
+                return float(value.strip().casefold() in YES)
+            raise QuestionError(
+                f"filter: '{field}' is a number and can't be compared with the text '{value}'."
+            ) from None
+    return value
+
+
+def _compared_entries(field: str, vocabulary: tuple[str, ...], operator: str, value: Value) -> list[bool]:
+    compare: Callable[..., bool] = OPERATORS[operator]  # type: ignore[assignment]
+    if isinstance(value, str):
+        wanted = value.casefold()
+        return [compare(entry.casefold(), wanted) for entry in vocabulary]
+    numbers = [_number(entry) for entry in vocabulary]
+    if vocabulary and all(number is None for number in numbers):
+        raise QuestionError(
+            f"filter: '{field}' is text, such as '{vocabulary[0]}'; put what it is compared with in quotes."
+        )
+    return [number is not None and compare(number, value) for number in numbers]
+
+
+def _number(entry: str) -> float | None:
+    try:
+        number = float(entry)
+    except ValueError:
+        return None
+    return number if number == number else None
+
+
+def _one_of(columns: Mapping[str, Column], field: str, values: list[Value], size: int) -> Mask:
+    column = _column(columns, field)
+    kept = np.zeros(size, np.bool_)
+    if column.vocabulary is None:
+        for value in values:
+            kept |= column.values == _as_number(field, value)
+        return kept
+    codes = {
+        code
+        for value in values
+        for code in _codes_of(field, column.vocabulary, value if isinstance(value, str) else f"{value:g}")
+    }
+    return _where_code(column, tuple(codes))
+
+
+@lru_cache(maxsize=256)
+def _folded(vocabulary: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    codes: dict[str, tuple[int, ...]] = {}
+    for code, entry in enumerate(vocabulary):
+        key = entry.casefold()
+        codes[key] = (*codes.get(key, ()), code)
+    return codes
+
+
+@lru_cache(maxsize=64)
+def _codes_below(vocabulary: tuple[str, ...], path: str) -> tuple[int, ...]:
+    wanted = _path(path)
+    return tuple(
+        code
+        for code, entry in enumerate(vocabulary)
+        if any(_path(one)[: len(wanted)] == wanted for one in entry.split(" | "))
+    )
+
+
+def _path(text: str) -> list[str]:
+    return [level.strip().casefold() for level in text.split(">")]
+
+
+def _codes_of(field: str, vocabulary: tuple[str, ...], value: str) -> tuple[int, ...]:
+    if field.casefold() == "category":
+        return _codes_below(vocabulary, value)
+    return _folded(vocabulary).get(value.casefold(), ())
+
+
+def _contains(column: Column, pattern: str, anchored: bool) -> Mask:
+    entries = [entry.casefold() for entry in column.vocabulary or ()]
+    if not anchored:
+        return _where_entry(column, [pattern.casefold() in entry for entry in entries])
+    parts = {"%": ".*", "_": "."}
+    regex = re.compile("".join(parts.get(c, re.escape(c)) for c in pattern.casefold()), re.DOTALL)
+    return _where_entry(column, [regex.fullmatch(entry) is not None for entry in entries])
+
+
+def _where_code(column: Column, codes: tuple[int, ...]) -> Mask:
+    if len(codes) <= 4:
+        kept = np.zeros(len(column.values), np.bool_)
+        for code in codes:
+            kept |= column.values == code
+        return kept
+    table = np.zeros(len(column.vocabulary or ()) + 1, np.bool_)
+    table[list(codes)] = True
+    return table[column.values]
+
+
+def _where_entry(column: Column, holds: list[bool]) -> Mask:
+    """Rows whose entry of the vocabulary holds; the code -1 (missing) reads the False appended at the end."""
+    return np.array([*holds, False], np.bool_)[column.values]
+
+
+def category_filter(path: str) -> Filter:
+    """The filter of `--category`: a path and everything below it."""
+    return Compare("category", "=", path)
