@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import and_, eq, ge, gt, le, lt, ne, or_
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sosie.errors import QuestionError
 from sosie.types import Column, Mask
@@ -383,21 +384,36 @@ def _one_of(columns: Mapping[str, Column], field: str, values: list[Value], size
     return _where_code(column, tuple(codes))
 
 
+class _Same:
+    """A vocabulary as a key of a cache: compared by identity, since hashing 50,000 words takes longer than a filter."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+
+    def __hash__(self) -> int:
+        return id(self.words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.words is other.words
+
+
 @lru_cache(maxsize=256)
-def _folded(vocabulary: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+def _folded(vocabulary: _Same) -> dict[str, tuple[int, ...]]:
     codes: dict[str, tuple[int, ...]] = {}
-    for code, entry in enumerate(vocabulary):
+    for code, entry in enumerate(vocabulary.words):
         key = entry.casefold()
         codes[key] = (*codes.get(key, ()), code)
     return codes
 
 
-@lru_cache(maxsize=64)
-def _codes_below(vocabulary: tuple[str, ...], path: str) -> tuple[int, ...]:
+@lru_cache(maxsize=256)
+def _codes_below(vocabulary: _Same, path: str) -> tuple[int, ...]:
     wanted = _path(path)
     return tuple(
         code
-        for code, entry in enumerate(vocabulary)
+        for code, entry in enumerate(vocabulary.words)
         if any(_path(one)[: len(wanted)] == wanted for one in entry.split(" | "))
     )
 
@@ -408,8 +424,8 @@ def _path(text: str) -> list[str]:
 
 def _codes_of(field: str, vocabulary: tuple[str, ...], value: str) -> tuple[int, ...]:
     if field.casefold() == "category":
-        return _codes_below(vocabulary, value)
-    return _folded(vocabulary).get(value.casefold(), ())
+        return _codes_below(_Same(vocabulary), value)
+    return _folded(_Same(vocabulary)).get(value.casefold(), ())
 
 
 def _contains(column: Column, pattern: str, anchored: bool) -> Mask:
@@ -422,19 +438,23 @@ def _contains(column: Column, pattern: str, anchored: bool) -> Mask:
 
 
 def _where_code(column: Column, codes: tuple[int, ...]) -> Mask:
-    if len(codes) <= 4:
+    if len(codes) <= 6:  # a comparison costs a sixth of a look-up
         kept = np.zeros(len(column.values), np.bool_)
         for code in codes:
             kept |= column.values == code
         return kept
     table = np.zeros(len(column.vocabulary or ()) + 1, np.bool_)
     table[list(codes)] = True
-    return table[column.values]
+    return table.take(_codes(column))
 
 
 def _where_entry(column: Column, holds: list[bool]) -> Mask:
-    """Rows whose entry of the vocabulary holds; the code -1 (missing) reads the False appended at the end."""
-    return np.array([*holds, False], np.bool_)[column.values]
+    """Rows whose entry of the vocabulary holds; the code -1 (missing) reads the last, False."""
+    return np.array([*holds, False], np.bool_).take(_codes(column))
+
+
+def _codes(column: Column) -> NDArray[np.int32]:
+    return cast("NDArray[np.int32]", column.values)
 
 
 def category_filter(path: str) -> Filter:
