@@ -1,0 +1,354 @@
+"""Which rows may answer a question: found by an index, always scored exactly.
+
+Few allowed rows are scored one by one. Otherwise an index over the distinct vectors proposes more than are needed,
+the proposals are scored from the memory-mapped vectors, and the caller asks for a wider wave when too few survive its
+rules; the last wave holds every allowed row. Rows written since the generation (the delta) are always scored.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.config import IndexSettings
+from sosie.errors import StoreError
+from sosie.index.codes import Codes
+from sosie.index.exact import Exact, best, inner_products
+from sosie.index.graph import Graph
+from sosie.types import Mask, Matrix, Rows, Vector
+
+if TYPE_CHECKING:
+    from sosie.store import Snapshot
+
+FILE = "candidates.json"
+GRAPH_DIMS = 512  # several signals side by side have too many independent directions: codes are as quick and surer
+GRAPH_RECALL = 0.97  # of the first ten on a sample; a graph that can't reach it is not kept
+GRAPH_SAMPLE = 200
+GRAPH_DEPTH = 200  # proposals beyond which codes are quicker than the graph
+EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
+EXACT_SHARE = 0.02
+WORD_ROWS = 2_000  # rows proposed for the words found literally in them
+HASH_BLOCK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """Some rows of several matrices side by side, each times a factor; nothing is copied before it is asked for."""
+
+    matrices: tuple[Matrix, ...]
+    factors: tuple[float, ...]
+    rows: Rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, dim)."""
+        return len(self.rows), sum(matrix.shape[1] for matrix in self.matrices)
+
+    @overload
+    def __getitem__(self, at: slice) -> Matrix: ...
+    @overload
+    def __getitem__(self, at: Rows) -> Matrix: ...
+    def __getitem__(self, at: slice | Rows) -> Matrix:
+        rows = self.rows[at]
+        parts = [matrix[rows] * np.float32(f) for matrix, f in zip(self.matrices, self.factors, strict=True)]
+        return np.hstack(parts).astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A question as vectors: each signal's unit vector, its share of the score (shares add up to 1), and the words.
+
+    `words` is the share-scaled score of every row of the snapshot for words found literally, (size,), or None.
+    """
+
+    vectors: Mapping[str, Vector]
+    shares: Mapping[str, float]
+    words: Vector | None = None
+
+
+def build_candidates(
+    folder: Path, matrices: Mapping[str, Matrix], omega: Mapping[str, float], settings: IndexSettings
+) -> None:
+    """Write into a generation's folder what `Candidates` opens: distinct rows, and codes and a graph where they pay.
+
+    `matrices` are final vectors, (rows, dim) each, memory-mapped or not; `omega` are the default weights over spreads.
+    Works in blocks.
+    """
+    signals = tuple(matrices)
+    arrays = tuple(np.asarray(matrices[signal]) for signal in signals)
+    members, starts = _distinct(arrays)
+    first = members[starts[:-1]]
+    base = len(arrays[0]) if arrays else 0
+    dims = [matrix.shape[1] for matrix in arrays]
+    with_codes = base >= settings.codes_from and len(first) > 0
+    with_graph = base >= settings.graph_from and 0 < sum(dims) <= GRAPH_DIMS
+    factors = _factors(signals, omega)
+    np.save(folder / "members.npy", members)
+    np.save(folder / "starts.npy", starts)
+    if with_codes:
+        codes = Codes(dims)
+        codes.build(Fused(arrays, (1.0,) * len(arrays), first))
+        codes.save(folder / "codes.bin")
+    if with_graph and len(first) > GRAPH_SAMPLE:
+        with_graph = _build_graph(Fused(arrays, factors, first), folder / "graph.faiss")
+    about = {
+        "signals": signals,
+        "rows": base,
+        "codes": with_codes,
+        "graph": list(factors) if with_graph else None,
+    }
+    (folder / FILE).write_text(json.dumps(about), encoding="utf-8")
+
+
+def _factors(signals: Sequence[str], omega: Mapping[str, float]) -> tuple[float, ...]:
+    """Square roots of the shares: an inner product of two rows so scaled is their score."""
+    total = sum(omega.get(signal, 0.0) for signal in signals) or 1.0
+    return tuple(float(np.sqrt(omega.get(signal, 0.0) / total)) for signal in signals)
+
+
+def _build_graph(rows: Fused, file: Path) -> bool:
+    graph = Graph()
+    graph.build(rows)
+    sample = rows[np.linspace(0, len(rows.rows) - 1, GRAPH_SAMPLE).astype(np.int64)]
+    recall = graph.calibrate(sample, _truth(rows, sample), GRAPH_RECALL)
+    if recall < GRAPH_RECALL:
+        return False
+    graph.save(file)
+    return True
+
+
+def _truth(rows: Fused, queries: Matrix, k: int = 10) -> Rows:
+    exact = Exact()
+    found = np.empty((len(queries), 0), np.int64)
+    scores = np.empty((len(queries), 0), np.float32)
+    for start in range(0, len(rows.rows), HASH_BLOCK):
+        exact.build(rows[start : start + HASH_BLOCK])
+        block = exact.search(queries, k)
+        found = np.hstack([found, block.rows + start])
+        scores = np.hstack([scores, block.scores])
+        kept = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        found, scores = np.take_along_axis(found, kept, 1), np.take_along_axis(scores, kept, 1)
+    return found
+
+
+def _distinct(matrices: tuple[Matrix, ...]) -> tuple[Rows, Rows]:
+    """Rows in lists of equal vectors (rows of zeros left out): `members[starts[i]:starts[i + 1]]` are equal."""
+    if not matrices:
+        return np.empty(0, np.int64), np.zeros(1, np.int64)
+    hashes, present = _hashes(matrices)
+    rows = np.flatnonzero(present)
+    if len(rows) == 0:
+        return rows, np.zeros(1, np.int64)
+    order = np.lexsort((rows, hashes[rows, 1], hashes[rows, 0]))
+    ordered = hashes[rows[order]]
+    new = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
+    lists = np.split(rows[order], new[1:]) if len(new) < len(rows) else None
+    if lists is None:
+        return rows, np.arange(len(rows) + 1)
+    lists.sort(key=lambda one: int(one[0]))
+    return np.concatenate(lists), np.concatenate([[0], np.cumsum([len(one) for one in lists])])
+
+
+def _hashes(matrices: tuple[Matrix, ...]) -> tuple[NDArray[np.uint64], Mask]:
+    """Two 64-bit hashes of each row's bytes (multiply and add, Dietzfelbinger 1996); False = all zeros."""
+    size = len(matrices[0])
+    hashes = np.zeros((size, 2), np.uint64)
+    present = np.zeros(size, np.bool_)
+    generator = np.random.default_rng(0)
+    for matrix in matrices:
+        odd = generator.integers(0, 2**63, (2, matrix.shape[1]), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        for start in range(0, size, HASH_BLOCK):
+            block = slice(start, start + HASH_BLOCK)
+            words = np.ascontiguousarray(matrix[block], np.float32).view(np.uint32).astype(np.uint64)
+            for i in range(2):
+                hashes[block, i] += np.einsum("ij,j->i", words, odd[i])
+            present[block] |= words.any(axis=1)
+    return hashes, present
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """What is opened once for a generation."""
+
+    members: Rows
+    starts: Rows
+    alone: bool  # no two rows have equal vectors
+    codes: Codes | None
+    graph: Graph | None
+    graph_factors: Mapping[str, float]
+    signals: tuple[str, ...]
+    matrices: Mapping[str, Matrix]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The rows of a snapshot, ready to be searched."""
+
+    snapshot: "Snapshot"
+    generation: _Generation
+    delta: Mapping[str, Matrix]
+
+    @classmethod
+    def open(cls, snapshot: "Snapshot") -> "Candidates":
+        """Open, or find again, what was built for a snapshot. Raises StoreError for missing or damaged files."""
+        return _opened(_Same(snapshot))
+
+    def vector(self, signal: str, row: int) -> Vector:
+        """The vector of a row of the snapshot, (dim,)."""
+        base = self.snapshot.base
+        vector: Vector = self.generation.matrices[signal][row] if row < base else self.delta[signal][row - base]
+        return vector
+
+    def cosines(self, signal: str, vector: Vector, rows: Rows) -> Vector:
+        """Inner product of a vector with rows of the snapshot, (rows,)."""
+        base = self.snapshot.base
+        if base == self.snapshot.size:
+            return inner_products(self.generation.matrices[signal], vector, rows)
+        late = rows >= base
+        found = np.empty(len(rows), np.float32)
+        found[~late] = inner_products(self.generation.matrices[signal], vector, rows[~late])
+        found[late] = inner_products(self.delta[signal], vector, rows[late] - base)
+        return found
+
+    def scores(self, sought: Sought, rows: Rows) -> Vector:
+        """Exact scores of rows of the snapshot, (rows,)."""
+        total = np.zeros(len(rows), np.float32)
+        for signal, vector in sought.vectors.items():
+            total += self.cosines(signal, vector * np.float32(sought.shares[signal]), rows)
+        if sought.words is not None:
+            total += sought.words[rows]
+        return total
+
+    def find(self, sought: Sought, allowed: Mask | None, need: int) -> Iterator[tuple[Rows, Vector]]:
+        """Waves of rows with their exact scores, each wider than the one before, the last holding every allowed row.
+
+        `allowed`, (size,), holds no dead row; None = every living row. `need` is how many answers are hoped for.
+        """
+        snapshot, base = self.snapshot, self.snapshot.base
+        living = snapshot.alive if allowed is None else allowed
+        few = np.flatnonzero(living) if allowed is not None or self.generation.codes is None else None
+        if few is not None and (self.generation.codes is None or len(few) <= max(EXACT_ROWS, EXACT_SHARE * base)):
+            yield few, self.scores(sought, few)
+            return
+        late = base + np.flatnonzero(living[base:])
+        if sought.words is not None:
+            late = np.union1d(late, _by_words(np.where(living, sought.words, 0)))
+        late_scores = self.scores(sought, late)
+        share = 1.0 if few is None else len(few) / snapshot.size
+        depth = int((2 * need + 30) / share)
+        while sought.vectors and depth < max(base // 4, 1):
+            rows, scores, deep = self._propose(sought, living, depth, need)
+            depth *= 4
+            if deep or depth >= base // 4:
+                fresh = ~np.isin(late, rows) if len(late) else slice(None)
+                yield np.concatenate([rows, late[fresh]]), np.concatenate([scores, late_scores[fresh]])
+        rows = np.flatnonzero(living)
+        yield rows, self.scores(sought, rows)
+
+    def _propose(self, sought: Sought, living: Mask, depth: int, need: int) -> tuple[Rows, Vector, bool]:
+        """Living rows among the `depth` that look best, their scores, and whether that was deep enough."""
+        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH else None
+        if graph is not None:
+            found, seeming = graph.nearest(self._fused(sought, self.generation.graph_factors), depth)
+            rows, _ = self._expand(found[found >= 0], seeming[found >= 0])
+            rows = rows[living[rows]]
+            return rows, self.scores(sought, rows), True
+        assert self.generation.codes is not None
+        found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth)
+        deepest = seeming[-1]
+        rows, seeming = self._expand(found, seeming)
+        kept = living[rows]
+        rows = rows[kept]
+        scores = self.scores(sought, rows)
+        if len(scores) <= need:
+            return rows, scores, False
+        # Errors of the codes seen here tell how far below the list a better row could still hide.
+        errors = scores - seeming[kept]
+        reach = float(deepest + errors.mean() + 2 * errors.std())
+        return rows, scores, float(np.partition(scores, -need)[-need]) >= reach
+
+    def _graph_for(self, sought: Sought) -> Graph | None:
+        """The graph, where it was built for these very shares."""
+        generation = self.generation
+        if generation.graph is None or len(sought.vectors) != len(generation.signals):
+            return None
+        same = all(abs(f * f - sought.shares.get(s, 0.0)) < 1e-6 for s, f in generation.graph_factors.items())
+        return generation.graph if same or len(generation.signals) == 1 else None
+
+    def _fused(self, sought: Sought, factors: Mapping[str, float]) -> Vector:
+        parts = [
+            sought.vectors[s] * np.float32(factors[s])
+            if s in sought.vectors
+            else np.zeros(self.generation.matrices[s].shape[1], np.float32)
+            for s in self.generation.signals
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _expand(self, found: Rows, seeming: Vector) -> tuple[Rows, Vector]:
+        """Rows whose vectors are those of the index's entries, with the entries' scores."""
+        generation = self.generation
+        if generation.alone:
+            return generation.members[found], seeming
+        starts = generation.starts[found]
+        counts = generation.starts[found + 1] - starts
+        within: Rows = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return generation.members[np.repeat(starts, counts) + within], np.repeat(seeming, counts)
+
+
+def _by_words(words: Vector) -> Rows:
+    rows = np.flatnonzero(words > 0)
+    return rows[np.sort(best(words[rows], WORD_ROWS))] if len(rows) > WORD_ROWS else rows
+
+
+class _Same:
+    """A snapshot as the key of a cache: the same object, not an equal one."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, snapshot: "Snapshot") -> None:
+        self.snapshot = snapshot
+
+    def __hash__(self) -> int:
+        return id(self.snapshot)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.snapshot is other.snapshot
+
+
+@lru_cache(maxsize=2)
+def _opened(same: _Same) -> Candidates:
+    snapshot = same.snapshot
+    file = snapshot.folder / FILE
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
+    generation = _open_generation(snapshot.folder, (status.st_mtime_ns, status.st_ino))
+    matrices = {signal: _plain(snapshot.matrix(signal)) for signal in snapshot.signals}
+    delta = {s: _plain(snapshot.delta_matrix(s)) for s in snapshot.signals} if snapshot.size > snapshot.base else {}
+    return Candidates(snapshot, replace(generation, matrices=matrices), delta)
+
+
+def _plain(matrix: Matrix) -> Matrix:
+    return np.ascontiguousarray(np.asarray(matrix), np.float32)
+
+
+@lru_cache(maxsize=4)
+def _open_generation(folder: Path, stamp: tuple[int, int]) -> _Generation:
+    try:
+        about = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        members = np.load(folder / "members.npy", allow_pickle=False)
+        starts = np.load(folder / "starts.npy", allow_pickle=False)
+        signals = tuple(about["signals"])
+        factors = dict(zip(signals, about["graph"] or (), strict=False))
+        has_codes, has_graph = bool(about["codes"]), about["graph"] is not None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder}: the index can't be opened ({error}); build the store again.") from error
+    codes = Codes.load(folder / "codes.bin") if has_codes else None
+    graph = Graph.load(folder / "graph.faiss") if has_graph else None
+    return _Generation(members, starts, len(starts) - 1 == len(members), codes, graph, factors, signals, {})
