@@ -286,12 +286,16 @@ def evaluate(
 
 
 def _column(columns: Mapping[str, Column], field: str) -> Column:
-    column = columns.get(field)
-    if column is None:
-        column = next((columns[name] for name in columns if name.casefold() == field.casefold()), None)
-    if column is None:
-        raise _unknown_field(field, columns)
-    return column
+    return columns[_name(columns, field)]
+
+
+def _name(columns: Mapping[str, Column], field: str) -> str:
+    if field in columns:
+        return field
+    for name in columns:
+        if name.casefold() == field.casefold():
+            return name
+    raise _unknown_field(field, columns)
 
 
 def _unknown_field(field: str, columns: Mapping[str, Column]) -> QuestionError:
@@ -317,8 +321,7 @@ def _value(
         return value
     if query is None:
         raise QuestionError(f"filter: query.{value.field} needs a product that is asked about, and there is none.")
-    _column(columns, value.field)
-    return next((v for name, v in query.items() if name.casefold() == value.field.casefold()), None)
+    return query.get(_name(columns, value.field))
 
 
 def _compare(columns: Mapping[str, Column], field: str, operator: str, value: Value | None) -> Mask:
@@ -410,11 +413,11 @@ def _folded(vocabulary: _Same) -> dict[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=256)
 def _codes_below(vocabulary: _Same, path: str) -> tuple[int, ...]:
-    wanted = _path(path)
+    wanted = [_path(one) for one in path.split(" | ")]
     return tuple(
         code
         for code, entry in enumerate(vocabulary.words)
-        if any(_path(one)[: len(wanted)] == wanted for one in entry.split(" | "))
+        if any(_path(one)[: len(above)] == above for one in entry.split(" | ") for above in wanted)
     )
 
 

@@ -204,6 +204,16 @@ class Candidates:
         vector: Vector = self.generation.matrices[signal][row] if row < base else self.delta[signal][row - base]
         return vector
 
+    def vectors(self, signal: str, rows: Rows) -> Matrix:
+        """The vectors of rows of the snapshot, (rows, dim)."""
+        return np.stack([self.vector(signal, row) for row in rows.tolist()])
+
+    def variants(self, row: int) -> tuple[str, ...]:
+        """Ids of the other living rows of a row's group, in the order of rows."""
+        groups = self.snapshot.groups
+        same = np.flatnonzero((groups == groups[row]) & self.snapshot.alive)
+        return tuple(self.snapshot.ids(same[same != row]))
+
     def cosines(self, signal: str, vector: Vector, rows: Rows) -> Vector:
         """Inner product of a vector with rows of the snapshot, (rows,)."""
         base = self.snapshot.base

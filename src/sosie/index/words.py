@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.errors import StoreError
-from sosie.types import Rows, Vector
+from sosie.text import searchable, tokens
+from sosie.types import Product, Rows, Vector
 
 BODY = 0.7  # what a word counts that stands only in description, category or attributes
 TYPO = (1.0, 0.7, 0.5)  # what a word counts that is 0, 1, 2 typos away
@@ -26,6 +27,12 @@ MOST_ALTERNATIVES = 20
 CHUNK = 4_000_000  # postings sorted at a time
 
 Document = tuple[Sequence[str], Sequence[str]]  # tokens of title, brand, identifiers; tokens of everything
+
+
+def document(product: Product) -> Document:
+    """The words of a product, those of title, brand and identifiers apart."""
+    named = " ".join([product.title, product.brand, *product.identifiers.values()])
+    return tokens(named), tokens(searchable(product))
 
 
 def build_postings(folder: Path, documents: Iterable[Document]) -> None:
