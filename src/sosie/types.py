@@ -86,6 +86,41 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """One product that a finding is about: its row and id, what was found there, and a picture where one helps."""
+
+    row: int
+    id: str
+    value: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of thing wrong with a catalogue. `weight` 0..1 is the share of a product's similarity that it harms."""
+
+    kind: str
+    weight: float
+    count: int
+    share: float  # of all products; of the pictures examined where the finding is about pictures
+    wrong: str
+    advice: str
+    examples: tuple[Example, ...]  # the first of them, by row
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReport:
+    """What is wrong with a catalogue, what harms most first (weight times share)."""
+
+    products: int
+    rejected: int  # rows that gave no product
+    pictures: int  # that products name, each file once
+    examined: int  # of these, opened
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()  # what was looked at only in part
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question: words, a picture, products liked and unliked, in any mixture.
 
