@@ -21,7 +21,7 @@ def check(
 ) -> CatalogueReport:
     """Judge a catalogue: products with their rows, then the rows that gave none (`rejects` is read after `products`).
 
-    Holds some 100 bytes a product and no product itself. Beyond some thousands, pictures are judged by a sample of
+    Holds some 200 bytes a product and no product itself. Beyond some thousands, pictures are judged by a sample of
     them, which the report's notes tell.
     """
     seen = Seen(today or datetime.now(UTC).date())

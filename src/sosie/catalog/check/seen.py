@@ -29,6 +29,7 @@ EXAMPLES = 20  # of each finding
 PICTURES_A_PRODUCT = 4  # as many as a build looks at
 CATEGORIES = 100_000  # judged for prices
 COLUMNS = 2_000  # judged for dates
+LANGUAGE_READ = 120  # characters of a description
 SURE_LANGUAGE = 80  # characters: names in shorter texts pass for another language
 SHOWN = 120  # characters of a value
 
@@ -148,7 +149,7 @@ class Seen:
         self.categories.append(code)
 
     def _add_language(self, row: int, product: Product) -> None:
-        text = f"{product.title} {product.text[:400]}"
+        text = f"{product.title} {product.text[:LANGUAGE_READ]}"
         found = language(text)
         if found == "other" and len(text) < SURE_LANGUAGE:
             found = ""

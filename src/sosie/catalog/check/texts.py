@@ -26,8 +26,11 @@ _CONTINUATION = (
 _MISREAD = re.compile(f"[ÂÃ]{_CONTINUATION}|[â-ï]{_CONTINUATION}{{2}}|(?:[ÐÑ]{_CONTINUATION}){{2}}|锟斤|烫烫烫|屯屯屯")
 
 _WORDY = re.compile(r"[\w\s]+")
+_JOINTS = re.compile(r"[\W_]+")
+_LETTER = re.compile(r"[^\W\d_]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 LEAST_TITLE, LEAST_TEXT = 3, 15  # letters and digits; one of Chinese, Japanese or Korean counts three
+LONGEST_PLACEHOLDER = 60  # characters of a text that are looked at
 LEAST_SYMBOLS = 8  # shorter texts are not judged by their share of symbols
 
 _DATE = re.compile(r"((?:19|20)\d\d)\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
@@ -44,7 +47,7 @@ UPDATES = re.compile(r"updated|modified|last.?change|changed.?at|更新|修改",
 
 def is_placeholder(text: str) -> bool:
     """True for a text that only holds a place, in English or Chinese; False for an empty one."""
-    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    folded = unicodedata.normalize("NFKC", text[:LONGEST_PLACEHOLDER]).casefold().strip()
     if not folded:
         return False
     core = folded.strip(" .…!?-_*[](){}<>:。！？【】（）\"'")
@@ -55,9 +58,9 @@ def is_short(text: str, least: int) -> bool:
     """True for a text that is there and holds fewer than `least` letters and digits, or no letter at all."""
     if not text.strip():
         return False
-    start = text[: 8 * least]
-    size = sum(ch.isalnum() for ch in start) + 2 * len(_CJK.findall(start))
-    return size < least or not any(ch.isalpha() for ch in text)
+    start = _JOINTS.sub("", text[: 8 * least])
+    size = len(start) + (0 if start.isascii() else 2 * len(_CJK.findall(start)))
+    return size < least or not _LETTER.search(text)
 
 
 def garbled(text: str) -> str:

@@ -87,10 +87,18 @@ def _by_content(keys: Keys, content: Mapping[int, int]) -> Keys:
 
 
 def _runs(keys: Keys, owners: Codes, groups: Keys) -> Iterator[tuple[Codes, int]]:
-    """Owners that share a key though they are of different groups, by their first owner."""
-    if not len(keys):
+    """Owners that share a key though they are of different groups, with the key, by their first owner.
+
+    `owners` ascend.
+    """
+    if len(keys) < 2:
         return
-    order = np.lexsort((owners, keys))
+    order = np.argsort(keys, kind="stable")
+    equal = np.zeros(len(keys) + 1, bool)
+    equal[1:-1] = np.diff(keys[order]) == 0
+    order = order[equal[1:] | equal[:-1]]  # what occurs once is let go before the rest is laid out
+    if not len(order):
+        return
     keys, owners = keys[order], owners[order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     ends = np.append(starts[1:], len(keys))
@@ -103,9 +111,11 @@ def _runs(keys: Keys, owners: Codes, groups: Keys) -> Iterator[tuple[Codes, int]
 def _add_run(seen: Seen, kind: str, run: Codes, picture: str = "") -> None:
     first = int(run[0])
     value = f"{len(run):,} products"
-    for at in map(int, run):
+    room = EXAMPLES - len(seen.tally.examples[kind])
+    for at in map(int, run[:room]):
         seen.tally.add(kind, *seen.example(at, value, picture))
         value, picture = f"same as row {seen.rows[first]:,} ({seen.ids[first]})", ""
+    seen.tally.counts[kind] += len(run[room:])
 
 
 def add_outliers(seen: Seen) -> None:
