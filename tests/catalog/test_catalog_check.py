@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from sosie.catalog import open_source
 from sosie.catalog.check import check
 from sosie.catalog.check.kinds import KINDS
 from sosie.catalog.check.pictures import Sample
@@ -146,7 +147,7 @@ def test_ten_thousand_identical_products_are_one_finding() -> None:
 def test_rejected_rows_repeated_ids_and_dropped_fields() -> None:
     rejects = [
         Reject(3, "", "has 9 fields, expected 14", "a,b"),
-        Reject(4, "id", "was used in row 1", "p1"),
+        Reject(4, "sku", "repeats the id of row 1, which is kept", "p1"),
         Reject(5, "id", "is empty", ""),
         Reject(1, "price", "'twelve' is not a number", "twelve", fatal=False),
     ]
@@ -161,6 +162,16 @@ def test_rejected_rows_repeated_ids_and_dropped_fields() -> None:
     assert findings["repeated-id"].share == 0.2  # of five rows
     assert findings["repeated-id"].examples[0].id == "p1"
     assert findings["dropped-field"].examples[0].value == "price: 'twelve' is not a number"
+
+
+def test_repeated_ids_of_a_file_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("sku,title,price\na,Oak table,3\nb,Lamp,4\na,Oak chair,5\n,Stool,6\n")
+    source = open_source(tmp_path / "shop.csv")
+    items = [item for batch in source.batches() for item in source.read(batch)]
+    rejects = [item for item in items if isinstance(item, Reject)]
+    findings = found(judged([item for item in items if isinstance(item, Product)], rejects))
+    assert [(example.row, example.id) for example in findings["repeated-id"].examples] == [(3, "a")]
+    assert [example.row for example in findings["rejected-row"].examples] == [4]
 
 
 def test_price_outliers_are_judged_within_category_and_currency() -> None:

@@ -25,7 +25,7 @@ def add_rejects(tally: Tally, rejects: Iterable[Reject]) -> int:
     fatal = 0
     for reject in rejects:
         kind = "rejected-row" if reject.fatal else "dropped-field"
-        if reject.fatal and reject.field == "id" and reject.raw:
+        if reject.fatal and reject.reason.startswith("repeats the id"):
             kind = "repeated-id"
         fatal += reject.fatal
         id = reject.raw if kind == "repeated-id" else ""
