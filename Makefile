@@ -42,4 +42,4 @@ unit: $(VENV)/dev.stamp ## the tests
 	@$(VENV)/bin/python -m pytest -n 2
 
 clean: ## remove what was set up
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) sosie-demo

@@ -1,1 +1,22 @@
 """sosie tells a shop which of its products are alike, and why."""
+
+from typing import TYPE_CHECKING
+
+from sosie.errors import SosieError
+from sosie.types import Hit, Product, Query
+
+if TYPE_CHECKING:
+    from sosie.engine.shop import Store, build
+    from sosie.engine.shop import open_store as open
+
+__version__ = "0.1.0"
+__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "build", "open"]
+
+
+def __getattr__(name: str) -> object:
+    # The engine takes half a second to import: it is fetched when first asked for.
+    if name not in {"Store", "build", "open"}:
+        raise AttributeError(f"module 'sosie' has no attribute '{name}'")
+    from sosie.engine import shop
+
+    return getattr(shop, "open_store" if name == "open" else name)

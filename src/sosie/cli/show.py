@@ -1,0 +1,248 @@
+"""How answers, guesses and reports look in a terminal and as JSON."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from sosie.errors import SosieError
+from sosie.types import CatalogueReport, Hit, Product
+from sosie.types import Progress as Report
+
+if TYPE_CHECKING:
+    from sosie.catalog import Guess
+    from sosie.engine.build import BuildReport
+
+COLOURS = (
+    "cyan",
+    "magenta",
+    "yellow",
+    "green",
+    "blue",
+    "red",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_yellow",
+    "white",
+)
+BAR = 24  # characters of a score of 1
+
+out = Console(highlight=False, soft_wrap=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write("\n")
+
+
+def warn(notes: Iterable[str]) -> None:
+    """Print warnings on stderr, one a line."""
+    for note in notes:
+        err.print(f"[yellow]note[/] {_plain(note)}", soft_wrap=True)
+
+
+def price(product: Product) -> str:
+    """Price as a shop shows it, the sale price beside it where there is one."""
+    if product.price is None:
+        return ""
+    shown = f"{product.price:,.2f} {product.currency}".strip()
+    return shown if product.sale_price is None else f"{shown} → {product.sale_price:,.2f}"
+
+
+def hit_as_json(hit: Hit) -> dict[str, object]:
+    """A hit as the JSON contract has it."""
+    product = hit.product
+    found: dict[str, object] = {
+        "id": product.id,
+        "title": product.title,
+        "score": hit.score,
+        "rank": hit.rank,
+        "parts": dict(hit.parts),
+        "missing": list(hit.missing),
+        "price": product.price,
+        "currency": product.currency,
+        "category": list(product.category),
+        "images": list(product.images),
+        "url": product.url,
+        "group": product.group,
+    }
+    return found | ({"variants": list(hit.variants)} if hit.variants else {})
+
+
+def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
+    """A table of hits: title, price, score, and the parts as a bar whose colours the last line names."""
+    signals = _signals(hits)
+    table = Table(
+        title=_plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
+    table.add_column("#", justify="right")
+    table.add_column("id", max_width=24, overflow="ellipsis", no_wrap=True)
+    table.add_column("title", min_width=16, max_width=44, overflow="ellipsis", no_wrap=True)
+    table.add_column("price", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("why", no_wrap=True, min_width=BAR)
+    for hit in hits:
+        table.add_row(
+            str(hit.rank),
+            _plain(hit.product.id),
+            _plain(hit.product.title),
+            price(hit.product),
+            f"{hit.score:.4f}",
+            _bar(hit, signals),
+        )
+    out.print(table)
+    if not hits:
+        out.print("  no product answers this question; a wider --where or a lower --min-score may.")
+    else:
+        out.print(_legend(signals, hits), soft_wrap=True)
+    out.print(f"[dim]{len(hits)} hits in {took_ms:.1f} ms[/]\n")
+
+
+def _signals(hits: Sequence[Hit]) -> list[str]:
+    total: dict[str, float] = {}
+    for hit in hits:
+        for signal, part in hit.parts.items():
+            total[signal] = total.get(signal, 0.0) + part
+    return sorted(total, key=lambda signal: (-total[signal], signal))
+
+
+def _bar(hit: Hit, signals: Sequence[str]) -> Text:
+    bar = Text()
+    due = 0.0
+    for at, signal in enumerate(signals):
+        due += max(hit.parts.get(signal, 0.0), 0.0) * BAR
+        bar.append("█" * max(0, round(due) - len(bar)), style=COLOURS[at % len(COLOURS)])
+    if hit.missing:
+        bar.append(f" no {', '.join(hit.missing)}", style="dim")
+    return bar
+
+
+def _legend(signals: Sequence[str], hits: Sequence[Hit]) -> Text:
+    legend = Text()
+    for at, signal in enumerate(signals):
+        mean = sum(hit.parts.get(signal, 0.0) for hit in hits) / len(hits)
+        legend.append("█ ", style=COLOURS[at % len(COLOURS)])
+        legend.append(f"{signal} {mean:+.3f}   ", style="dim")
+    return legend
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """What a store holds, one fact a line."""
+    table = Table(
+        title=_plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
+    )
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            lines = [f"{key}: {_inline(inner)}" for key, inner in value.items() if inner not in (None, "", [], {})]
+            table.add_row(_plain(name), _plain("\n".join(lines)))
+        else:
+            table.add_row(_plain(name), _plain(_inline(value)))
+    out.print(table)
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_guess(guess: "Guess") -> None:
+    """What was recognised in a catalogue, shown before the work begins."""
+    read = [guess.format, guess.encoding, guess.delimiter and f"delimiter {guess.delimiter!r}"]
+    err.print(f"[bold]reading[/] {_plain(', '.join(str(part) for part in read if part))}", soft_wrap=True)
+    fields = ", ".join(f"{column} → {field}" for column, field in guess.fields.items())
+    for name, value in (
+        ("fields", fields),
+        ("compared", ", ".join(guess.attributes)),
+        ("kept, not compared", ", ".join(f"{column} ({why})" for column, why in guess.ignored.items())),
+    ):
+        if value:
+            err.print(f"  [dim]{name}:[/] {_plain(value)}", soft_wrap=True)
+    warn(guess.notes)
+
+
+def print_build(report: "BuildReport") -> None:
+    """What a build did."""
+    changes = report.changes
+    encoded = ", ".join(f"{signal} {count:,}" for signal, count in report.encoded.items() if count)
+    out.print(
+        f"[bold]{report.store}[/]: {report.products:,} products in {report.seconds:.1f} s "
+        f"([green]{changes.added:,} added[/], {changes.changed:,} changed, {changes.removed:,} removed, "
+        f"{changes.unchanged:,} unchanged)",
+        soft_wrap=True,
+    )
+    out.print(f"  [dim]encoded:[/] {encoded or 'nothing'}", soft_wrap=True)
+    if report.rejects:
+        out.print(f"  [yellow]{report.rejected:,} rows could not be used[/]: {report.rejects}", soft_wrap=True)
+
+
+def print_report(report: CatalogueReport) -> None:
+    """What is wrong with a catalogue, what harms most first."""
+    out.print(
+        f"[bold]{report.products:,} products[/], {report.rejected:,} rows that can't be used, "
+        f"{report.pictures:,} pictures ({report.examined:,} opened)"
+    )
+    for finding in report.findings:
+        out.print(
+            f"\n[bold]{_plain(finding.wrong)}[/]  [dim]{finding.count:,} × weight {finding.weight:.2f}[/]",
+            soft_wrap=True,
+        )
+        out.print(f"  {_plain(finding.advice)}", soft_wrap=True)
+        cases = [
+            f"row {case.row} {case.id}" + (f" ({case.value})" if case.value else "") for case in finding.examples[:5]
+        ]
+        more = f" … and {finding.count - len(cases):,} more" if finding.count > len(cases) else ""
+        out.print(f"  [dim]{_plain('; '.join(cases))}{more}[/]", soft_wrap=True)
+    if not report.findings:
+        out.print("nothing found that would harm look-alikes.")
+    warn(report.notes)
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write a page beside, then put it in place. Raises SosieError where that can't be done."""
+    partial = file.with_name(file.name + ".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise SosieError(f"{file}: can't be written ({error.strerror}).") from error
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A bar a stage on stderr; plain lines every few seconds where stderr is not a terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", table_column=None),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        tasks: dict[str, object] = {}
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield report
+
+
+def _plain(text: str) -> str:
+    # A catalogue's text may hold rich markup or terminal escapes: neither may act.
+    return "".join(ch for ch in text if ch.isprintable() or ch == "\n").replace("[", r"\[")

@@ -1,0 +1,1 @@
+"""The engine: builds stores, answers questions, writes neighbours and matrices."""

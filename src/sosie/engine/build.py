@@ -1,0 +1,307 @@
+"""A catalogue file in, a store out: read, compare with what is there, encode what changed, switch."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sosie.catalog import Guess, Source, open_source
+from sosie.config import Config
+from sosie.encoders import load_encoder, make_encoders
+from sosie.engine.candidates import build_candidates
+from sosie.engine.encode import encode_products, fit_scale_of, scale_in_place
+from sosie.engine.given import Given, read_given
+from sosie.engine.reading import PRESENT, REJECTS, Reading, RejectFile, read_catalogue
+from sosie.errors import CatalogueError
+from sosie.index.words import build_postings, document
+from sosie.scoring import apply_scale, omegas
+from sosie.store import LocalStore, NewGeneration, Snapshot, Writer
+from sosie.types import Changes, Encoder, Matrix, Product, Progress, Scale
+
+LEAST_DELTA = 100  # products that never make a new generation necessary
+GIVEN = "given"  # in place of the fingerprint of an encoder, for vectors made elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How a catalogue is to be read and built; what a former build of the store was told holds on where None."""
+
+    mapping: Mapping[str, str] | None = None  # field -> column
+    ignore: Sequence[str] | None = None
+    images: Path | None = None
+    reviews: Path | None = None
+    vectors: Sequence[str] | None = None  # name=FILE[:COLUMN]
+    config: Config | None = None
+    download_images: bool = False
+    allow_private: bool = False
+    max_rejects: float | None = None  # share; None = as the settings say
+    allow_removals: bool = False
+    refit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did."""
+
+    store: Path
+    products: int
+    changes: Changes
+    rows: int
+    rejected: int
+    rejects: Path | None
+    encoded: Mapping[str, int]  # products really encoded, by signal
+    language: str
+    seconds: float
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain values."""
+        return asdict(self) | {"store": str(self.store), "rejects": str(self.rejects) if self.rejects else None}
+
+
+def build_store(
+    catalogue: Path,
+    folder: Path,
+    options: BuildOptions = BuildOptions(),
+    progress: Progress = lambda stage, done, total: None,
+    on_guess: Callable[[Guess], None] = lambda guess: None,
+) -> BuildReport:
+    """Build a store, or bring it up to date with a catalogue; only new and changed products are encoded.
+
+    Raises CatalogueError, StoreError, ConfigError or EncoderError; then the store is as it was before.
+    """
+    start = time.perf_counter()
+    existing = LocalStore.open(folder) if LocalStore.exists(folder) else None
+    options = _remembering(options, existing.source if existing else {})
+    given = [read_given(spec) for spec in options.vectors or ()]
+    config = options.config or (existing.config if existing else Config())
+    source = _open(catalogue, options, folder, progress)
+    on_guess(source.guess)
+    store = existing or LocalStore.create(folder, config)
+    rejects = RejectFile(folder / REJECTS)
+    with store.write() as writer:
+        known = writer.known()
+        try:
+            reading, missing = read_catalogue(source, writer, known, given, rejects, progress)
+        finally:
+            rejected = rejects.close()
+        _refuse(reading, len(missing), len(known), rejected, options, config)
+        writer.remove(missing)
+        writer.note(source=_source(catalogue, options))
+        build = _Build(store, writer, config, reading, given, progress)
+        build.run(options.refit)
+        changes = writer.changes()
+    snapshot = store.snapshot()
+    return BuildReport(
+        store=folder,
+        products=int(snapshot.alive.sum()),
+        changes=changes,
+        rows=reading.rows,
+        rejected=reading.refused,
+        rejects=rejected,
+        encoded=build.encoded,
+        language=reading.language,
+        seconds=time.perf_counter() - start,
+        notes=tuple(build.notes),
+    )
+
+
+def _source(catalogue: Path, options: BuildOptions) -> dict[str, Any]:
+    """Where the products come from and how it is read, as plain JSON."""
+    return {
+        "catalogue": str(catalogue.resolve()),
+        "mapping": dict(options.mapping or {}),
+        "ignore": list(options.ignore or ()),
+        "images": str(options.images.resolve()) if options.images else None,
+        "reviews": str(options.reviews.resolve()) if options.reviews else None,
+        "vectors": list(options.vectors or ()),
+    }
+
+
+def _remembering(options: BuildOptions, source: Mapping[str, Any]) -> BuildOptions:
+    """Options with those that were left out as the last build had them."""
+
+    def path(given: Path | None, name: str) -> Path | None:
+        return given or (Path(source[name]) if source.get(name) else None)
+
+    return replace(
+        options,
+        mapping=source.get("mapping", {}) if options.mapping is None else options.mapping,
+        ignore=source.get("ignore", []) if options.ignore is None else options.ignore,
+        images=path(options.images, "images"),
+        reviews=path(options.reviews, "reviews"),
+        vectors=source.get("vectors", []) if options.vectors is None else options.vectors,
+    )
+
+
+def _open(catalogue: Path, options: BuildOptions, folder: Path, progress: Progress) -> Source:
+    def opened(downloaded: Mapping[str, str] | None) -> Source:
+        return open_source(
+            catalogue,
+            mapping=options.mapping or {},
+            ignore=options.ignore or (),
+            images=options.images,
+            reviews=options.reviews,
+            downloaded=downloaded,
+        )
+
+    source = opened(None)
+    if not options.download_images:
+        return source
+    from sosie.media import download_pictures
+
+    fetched = download_pictures(
+        source.picture_urls(), folder / "pictures", allow_private=options.allow_private, progress=progress
+    )
+    return opened(fetched.files)
+
+
+def _refuse(
+    reading: Reading, missing: int, known: int, rejected: Path | None, options: BuildOptions, config: Config
+) -> None:
+    """Stop before anything changes where a careful person would. Raises CatalogueError."""
+    allowed = config.build.max_rejects if options.max_rejects is None else options.max_rejects
+    if reading.refused > allowed * reading.rows:
+        raise CatalogueError(
+            f"{reading.refused:,} of {reading.rows:,} rows can't be used, more than {allowed:.0%}; nothing was changed. "
+            f"Why, row by row: {rejected}. Correct the file (or --map a column), or allow more with --max-rejects."
+        )
+    if known == 0 and reading.encoded == 0:
+        raise CatalogueError("the catalogue holds no usable product; nothing was built.")
+    if missing > config.build.max_removals * known and not options.allow_removals:
+        raise CatalogueError(
+            f"the file lacks {missing:,} of the store's {known:,} products, more than {config.build.max_removals:.0%}; "
+            "nothing was changed. If they are really gone, say --allow-removals."
+        )
+
+
+class _Build:
+    """One build under way: decides between a delta and a new generation, and writes it."""
+
+    def __init__(
+        self,
+        store: LocalStore,
+        writer: Writer,
+        config: Config,
+        reading: Reading,
+        given: Sequence[Given],
+        progress: Progress,
+    ) -> None:
+        self.store, self.writer, self.config, self.reading, self.progress = store, writer, config, reading, progress
+        self.given = {vectors.signal: vectors for vectors in given}
+        self.encoded: dict[str, int] = {}
+        self.notes: list[str] = []
+
+    def run(self, refit: bool) -> None:
+        """Write what was staged: nothing, a delta, or a new generation."""
+        old = self.store.snapshot()
+        changes = self.writer.changes()
+        touched = changes.added + changes.changed + changes.removed
+        signals = self._signals(old)
+        fit = refit or old.size == 0 or self.config.signals != old.config.signals or set(signals) != set(old.signals)
+        late = old.size - old.base + touched
+        if fit or late > max(self.config.build.merge_share * old.base, LEAST_DELTA):
+            self._generation(signals, old, fit)
+        elif touched:
+            self._delta(signals, old)
+
+    def _signals(self, old: Snapshot) -> list[str]:
+        """Signals that are switched on and that some product has."""
+        settings = self.config.signals
+        on = [s for s in PRESENT if getattr(settings, s).enabled and (s in self.reading.signals or s in old.signals)]
+        return on + sorted({*self.given, *(s for s in old.signals if s not in PRESENT)})
+
+    def _encoders(self, signals: Sequence[str], old: Snapshot, fit: bool) -> dict[str, Encoder]:
+        own = [signal for signal in signals if signal in PRESENT]
+        if fit:
+            return make_encoders(self.config, self.reading.language, own)
+        return {signal: load_encoder(old.encoder_folder(signal)) for signal in own}
+
+    def _fitted(self, signals: Sequence[str], old: Snapshot, fit: bool) -> dict[str, Encoder]:
+        """The encoders in use: frozen ones, or new ones fitted once on the whole catalogue."""
+        own = [signal for signal in signals if signal in PRESENT]
+        if not fit:
+            return {signal: load_encoder(old.encoder_folder(signal)) for signal in own}
+        encoders = make_encoders(self.config, self.reading.language, own)
+        for at, encoder in enumerate(encoders.values()):
+            self.progress("fitting", at, len(encoders))
+            encoder.fit(product for batch in self.writer.products() for product in batch)
+        return encoders
+
+    def _raw(self, signal: str, encoder: Encoder | None, products: Sequence[Product]) -> Matrix | None:
+        """Vectors as the encoder gives them; None where they should have come with --vectors and did not."""
+        if encoder is None:
+            given = self.given.get(signal)
+            return given.of(products, self.reading.records) if given else None
+        vectors, count = encode_products(encoder, products, self.store.cache)
+        self.encoded[signal] = self.encoded.get(signal, 0) + count
+        return vectors
+
+    def _delta(self, signals: Sequence[str], old: Snapshot) -> None:
+        encoders = self._fitted(signals, old, fit=False)
+        staged = [product for batch in self.writer.staged() for product in batch]
+        vectors = {}
+        for at, signal in enumerate(signals):
+            self.progress("encoding", at, len(signals))
+            raw = self._raw(signal, encoders.get(signal), staged)
+            if raw is not None:
+                vectors[signal] = apply_scale(raw, old.scales[signal])
+        self._problems(encoders)
+        self.writer.commit_delta(vectors)
+
+    def _generation(self, signals: Sequence[str], old: Snapshot, fit: bool) -> None:
+        encoders = self._fitted(signals, old, fit)
+        dims = {s: encoders[s].dim if s in encoders else self._given_dim(s, old) for s in signals}
+        fingerprints = {s: encoders[s].fingerprint if s in encoders else GIVEN for s in signals}
+        weights = self._weights(signals)
+        self.writer.note(config=self.config)
+        with self.writer.generation(dims, fingerprints, anew=list(encoders) if fit else ()) as fresh:
+            self._fill(fresh, encoders, signals)
+            for signal in signals:
+                scale = fresh.scale(signal)
+                if scale is None:
+                    scale = fit_scale_of(fresh.vectors(signal))
+                scale_in_place(fresh.vectors(signal), fresh.todo(signal), scale)
+                if signal in encoders:
+                    self.writer.freeze(encoders[signal])
+                name = type(encoders[signal]).__name__ if signal in encoders else ""
+                fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
+            matrices = {signal: fresh.vectors(signal) for signal in signals}
+            scales = {signal: fresh.scale(signal) or Scale(np.zeros(dims[signal], np.float32)) for signal in signals}
+            self.progress("indexing", 0, None)
+            build_candidates(fresh.folder, matrices, omegas(weights, scales), self.config.index)
+            build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
+        self._problems(encoders)
+
+    def _fill(self, fresh: NewGeneration, encoders: Mapping[str, Encoder], signals: Sequence[str]) -> None:
+        """Write the raw vectors that are still to be written, product by product, so that a record is read once."""
+        todo = {signal: fresh.todo(signal) for signal in signals}
+        rows = reduce(np.union1d, todo.values(), np.empty(0, np.int64))
+        done = 0
+        for batch in fresh.products(rows):
+            part = rows[done : done + len(batch)]
+            for signal in signals:
+                wanted = np.flatnonzero(np.isin(part, todo[signal], assume_unique=True))
+                raw = self._raw(signal, encoders.get(signal), [batch[at] for at in wanted]) if len(wanted) else None
+                if raw is not None:
+                    fresh.vectors(signal)[part[wanted]] = raw
+            done += len(batch)
+            self.progress("encoding", done, len(rows))
+
+    def _given_dim(self, signal: str, old: Snapshot) -> int:
+        return self.given[signal].dim if signal in self.given else old.matrix(signal).shape[1]
+
+    def _weights(self, signals: Sequence[str]) -> dict[str, float]:
+        settings = self.config.signals
+        return {s: getattr(settings, s).weight if s in PRESENT else settings.given.get(s, 1.0) for s in signals}
+
+    def _problems(self, encoders: Mapping[str, Encoder]) -> None:
+        """Tell of pictures that could not be read, and of vectors that did not come."""
+        problems: Mapping[str, str] = getattr(encoders.get("image"), "problems", {})
+        if problems:
+            first = "; ".join(list(problems.values())[:3])
+            self.notes.append(f"{len(problems):,} pictures could not be read: {first}")

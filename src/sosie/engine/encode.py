@@ -1,0 +1,54 @@
+"""From products to the final vectors of a signal: cached, each content once, centred and scaled."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.scoring import apply_scale, fit_scale
+from sosie.store import VectorCache
+from sosie.types import Encoder, Matrix, Product, Scale
+
+CACHED = frozenset(
+    {"image", "colour", "text", "reviews"}
+)  # reading a cache beats encoding again only where a network or a picture is involved
+SCALE_SAMPLE = 50_000  # rows that mean and spread are estimated from
+BLOCK = 65_536  # rows scaled at a time
+
+
+def encode_products(encoder: Encoder, products: Sequence[Product], cache: VectorCache) -> tuple[Matrix, int]:
+    """Raw vectors of products in their order, and how many were really encoded (neither cached nor repeated)."""
+    if encoder.signal not in CACHED:
+        return encoder.encode(products), len(products)
+    contents = [encoder.content(product) for product in products]
+    first = {content: at for at, content in reversed(list(enumerate(contents))) if content}
+    distinct = list(first)
+    out = np.zeros((len(products), encoder.dim), np.float32)
+    if not distinct:
+        return out, 0
+    found, known = cache.get(encoder.fingerprint, distinct)
+    vectors = np.array(known, np.float32)
+    new = np.flatnonzero(~found)
+    if len(new):
+        fresh = encoder.encode([products[first[distinct[at]]] for at in new])
+        vectors[new] = fresh
+        keep = np.flatnonzero(fresh.any(axis=1))  # a picture that could not be read today may be there tomorrow
+        cache.put(encoder.fingerprint, [distinct[new[at]] for at in keep], fresh[keep])
+    place = {content: at for at, content in enumerate(distinct)}
+    for row, content in enumerate(contents):
+        if content:
+            out[row] = vectors[place[content]]
+    return out, len(new)
+
+
+def fit_scale_of(raw: Matrix) -> Scale:
+    """Fit the scale of a signal on an even sample of its raw vectors."""
+    step = max(1, len(raw) // SCALE_SAMPLE)
+    return fit_scale(np.asarray(raw[::step], np.float32))
+
+
+def scale_in_place(vectors: Matrix, rows: NDArray[np.int64], scale: Scale) -> None:
+    """Turn raw vectors into final ones, in blocks, so that a memory-mapped matrix never has to fit in memory."""
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        vectors[part] = apply_scale(np.asarray(vectors[part], np.float32), scale)

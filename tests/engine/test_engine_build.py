@@ -1,0 +1,185 @@
+"""The build on a small real road: CSV in, store out, again after changes."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image, ImageDraw
+
+import sosie
+from sosie.config import Config, parse_config
+from sosie.engine.build import BuildOptions, build_store
+from sosie.errors import CatalogueError, QuestionError
+
+COLOURS = ["red", "green", "blue", "yellow", "purple"]
+KINDS = ["shirt", "mug", "lamp"]
+
+
+def catalogue(folder, rows=30, **changes):
+    """Products of three kinds and five colours; `changes` maps an id to other cells."""
+    records = []
+    for at in range(rows):
+        kind, colour = KINDS[at % 3], COLOURS[at % 5]
+        records.append(
+            {
+                "id": f"p{at}",
+                "title": f"{colour} {kind} number {at}",
+                "description": f"A {kind} in {colour}, made for everyday use.",
+                "price": f"{10 + at}.50 EUR",
+                "category": f"Home > {kind.title()}s",
+                "color": colour,
+                "image": f"pictures/{colour}-{kind}.png",
+            }
+            | changes.get(f"p{at}", {})
+        )
+    (folder / "pictures").mkdir(exist_ok=True)
+    for colour in COLOURS:
+        for kind in KINDS:
+            picture = Image.new("RGB", (64, 64), "white")
+            draw = ImageDraw.Draw(picture)
+            shape = {"shirt": draw.rectangle, "mug": draw.ellipse, "lamp": draw.rounded_rectangle}[kind]
+            shape((12, 12, 52, 52), fill=colour)
+            file = folder / "pictures" / f"{colour}-{kind}.png"
+            if not file.exists():
+                picture.save(file)
+    pl.DataFrame(records).write_csv(folder / "catalogue.csv")
+    return folder / "catalogue.csv"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shop")
+    return sosie.build(catalogue(folder), folder / "store")
+
+
+def test_every_signal_of_the_catalogue_is_there(built):
+    assert set(built.snapshot.signals) == {"image", "colour", "text", "words", "price", "category", "attributes"}
+    assert len(built) == 30
+    assert built.report.changes.added == 30
+
+
+def test_look_alikes_share_kind_and_colour(built):
+    hits = built.similar("p0", limit=1)
+    assert hits[0].product.title.startswith("red shirt")
+
+
+def test_parts_add_up_as_printed(built):
+    for hit in built.search(text="blue lamp", like=["p4"], limit=20):
+        assert round(sum(round(part * 10_000) for part in hit.parts.values())) == round(hit.score * 10_000)
+
+
+def test_words_and_pictures_find_products(built, tmp_path):
+    assert "blue lamp" in built.search(text="blue lamp", limit=1)[0].product.title
+    folder = built.folder.parent
+    assert "yellow mug" in built.search(image=folder / "pictures" / "yellow-mug.png", limit=1)[0].product.title
+
+
+def test_numpy_and_polars_come_out_in_one_order(built):
+    table = built.table()
+    assert table["id"].to_list() == [f"p{at}" for at in range(30)]
+    assert table["price"].to_list() == [10.5 + at for at in range(30)]
+    vectors = built.vectors("text")
+    assert vectors.shape[0] == 30
+    assert np.array_equal(built.vectors("text", ["p7"])[0], vectors[7])
+
+
+def test_an_unknown_id_names_close_ones(built):
+    with pytest.raises(QuestionError, match="p7"):
+        built["p77"]
+
+
+def test_the_second_build_encodes_only_what_changed(tmp_path):
+    build_store(catalogue(tmp_path), tmp_path / "store")
+    again = build_store(catalogue(tmp_path), tmp_path / "store")
+    assert again.encoded == {}
+    assert again.changes.unchanged == 30
+    changed = {"title": "a velvet armchair"}
+    third = build_store(catalogue(tmp_path, p3=changed, p4=changed), tmp_path / "store")
+    assert (third.changes.changed, third.changes.unchanged) == (2, 28)
+    assert third.encoded["text"] == 2
+    assert third.encoded["image"] == 0
+    store = sosie.open(tmp_path / "store")
+    assert {hit.product.id for hit in store.search(text="velvet armchair", limit=2)} == {"p3", "p4"}
+
+
+def test_a_picture_replaced_under_its_name_is_encoded_again(tmp_path):
+    file = catalogue(tmp_path)
+    build_store(file, tmp_path / "store")
+    Image.new("RGB", (64, 65), "black").save(tmp_path / "pictures" / "red-shirt.png")
+    again = build_store(file, tmp_path / "store")
+    assert again.encoded["image"] == 1
+    assert again.changes.changed == 2
+
+
+def test_a_removed_product_is_gone_and_a_returning_one_is_back(tmp_path):
+    build_store(catalogue(tmp_path, 30), tmp_path / "store")
+    gone = build_store(catalogue(tmp_path, 28), tmp_path / "store")
+    assert gone.changes.removed == 2
+    store = sosie.open(tmp_path / "store")
+    assert "p29" not in store
+    assert not {"p28", "p29"} & {hit.product.id for hit in store.similar("p0", limit=100)}
+    build_store(catalogue(tmp_path, 30), tmp_path / "store")
+    assert "p29" in store
+    assert "p29" in {hit.product.id for hit in store.similar("p0", limit=100)}
+
+
+def test_a_file_that_removes_much_is_refused(tmp_path):
+    build_store(catalogue(tmp_path, 30), tmp_path / "store")
+    with pytest.raises(CatalogueError, match="allow-removals"):
+        build_store(catalogue(tmp_path, 20), tmp_path / "store")
+    assert len(sosie.open(tmp_path / "store")) == 30
+    build_store(catalogue(tmp_path, 20), tmp_path / "store", BuildOptions(allow_removals=True))
+    assert len(sosie.open(tmp_path / "store")) == 20
+
+
+def test_many_bad_rows_stop_the_build_and_are_written_down(tmp_path):
+    bad = {f"p{at}": {"id": ""} for at in range(9)}
+    file = catalogue(tmp_path, 30, **bad)
+    with pytest.raises(CatalogueError, match="max-rejects"):
+        build_store(file, tmp_path / "store")
+    rejects = [json.loads(line) for line in (tmp_path / "store" / "rejects.jsonl").read_text().splitlines()]
+    assert [reject["row"] for reject in rejects if reject["fatal"]] == list(range(1, 10))
+    report = build_store(file, tmp_path / "store", BuildOptions(max_rejects=0.5))
+    assert (report.products, report.rejected) == (21, 9)
+
+
+def test_a_row_that_became_bad_keeps_its_old_product(tmp_path):
+    build_store(catalogue(tmp_path), tmp_path / "store")
+    file = catalogue(tmp_path)
+    file.write_text(file.read_text() + "p0,again,,,,,\n")
+    report = build_store(file, tmp_path / "store")
+    assert report.rejected == 1
+    assert sosie.open(tmp_path / "store")["p0"].title == "red shirt number 0"
+
+
+def test_vectors_of_ones_own_are_a_signal(tmp_path):
+    matrix = np.eye(30, 40, dtype=np.float32)
+    matrix[0, 9] = matrix[9, 9] = 3.0
+    np.save(tmp_path / "mine.npy", matrix)
+    store = sosie.build(catalogue(tmp_path), tmp_path / "store", vectors=[f"mine={tmp_path / 'mine.npy'}"])
+    others = {signal: 0.0 for signal in store.snapshot.signals if signal != "mine"}
+    assert store.similar("p0", limit=1, weights=others)[0].product.id == "p9"
+
+
+def test_switching_a_signal_off_makes_a_new_generation_without_it(tmp_path):
+    build_store(catalogue(tmp_path), tmp_path / "store")
+    config = parse_config({"signals": {"image": {"enabled": False}, "text": {"weight": 3}}}, "test")
+    build_store(catalogue(tmp_path), tmp_path / "store", BuildOptions(config=config))
+    snapshot = sosie.open(tmp_path / "store").snapshot
+    assert "image" not in snapshot.signals
+    assert snapshot.weights["text"] == 3
+
+
+def test_a_delta_answers_as_a_full_build_does(tmp_path):
+    changed = {"title": "a brass candlestick", "price": "99 EUR"}
+    build_store(catalogue(tmp_path), tmp_path / "store")
+    build_store(catalogue(tmp_path, p5=changed), tmp_path / "store")
+    delta = sosie.open(tmp_path / "store")
+    assert delta.snapshot.size > delta.snapshot.base
+    before = [(hit.product.id, hit.score) for hit in delta.similar("p5", limit=10)]
+    eager = Config.model_validate({"build": {"merge_share": 0.0}})
+    assert eager.build.merge_share == 0.0
+    vectors = delta.vectors("text", ["p5"])
+    assert np.linalg.norm(vectors) == pytest.approx(1.0, abs=1e-5)
+    assert before[0][1] <= 1.0
