@@ -8,6 +8,7 @@ import polars as pl
 from sosie.types import Reject
 
 ROW = "#row"  # Int64: 1-based number of the record in its file
+MORE = "#more"  # a column that holds, as a JSON object, fields that were first met late in a file
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
 
 import polars as pl
 
 from sosie.catalog import names
-from sosie.catalog.frames import ROW
+from sosie.catalog.frames import MORE
 from sosie.catalog.money import decimal_comma
 from sosie.catalog.pictures import SUFFIXES
 from sosie.catalog.values import CategoryStyle, category_style, is_url, parse_pairs, rating_scale, split_pictures
 from sosie.errors import CatalogueError
+from sosie.types import NOTHING
 
+NOTHING_GIVEN: Mapping[str, Sequence[str]] = MappingProxyType({})
 ENOUGH = 20  # rows from which a column's statistics say something
 LONG = 120  # characters of a text that is no attribute any more
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
@@ -48,7 +51,6 @@ class Plan:
     currency: str = ""  # of prices that do not say it themselves
     yen: bool = False  # "¥" is the Japanese one
     scale: float = 5.0  # the largest rating of the catalogue
-    list_price: bool = False  # `price` is what is paid, `list_price` the regular one
 
 
 def make_plan(
@@ -58,32 +60,31 @@ def make_plan(
     whole: bool,
     mapping: Mapping[str, str],
     ignore: Sequence[str],
-    given: Mapping[str, Sequence[str]],
-    separate: Mapping[str, str],
+    given: Mapping[str, Sequence[str]] = NOTHING_GIVEN,
+    separate: Mapping[str, str] = NOTHING,
 ) -> tuple[Plan, Mapping[str, str], list[str]]:
     """Decide what every column is.
 
     `rows` is a sample, or all there is (`whole`). `given` fields and `separate` columns (with why) are known from the
-    format; `mapping` and `ignore` are the person's word and come first. Returns the plan, the reason of every column
-    that is kept apart, and notes. Raises CatalogueError for unknown fields and columns.
+    format; `mapping` and `ignore` are the person's word and come first. Columns named with "#" were made by a format
+    and are read only where they are given, but for MORE, which holds further attributes. Returns the plan, the reason
+    of every column that is kept apart, and notes. Raises CatalogueError for unknown fields and columns.
     """
     return _Guesser(list(columns), rows, whole, dict(separate)).plan(mapping, ignore, given)
 
 
 class _Guesser:
     def __init__(self, columns: list[str], rows: pl.DataFrame, whole: bool, separate: dict[str, str]) -> None:
-        self.columns = columns
+        self.columns = [name for name in columns if not name.startswith("#")]
+        self.made = {name for name in columns if name.startswith("#")}
         self.rows = rows
         self.whole = whole
         self.separate = separate
         self.fields: dict[str, tuple[str, ...]] = {}
         self.notes: list[str] = []
-        self.currency = ""
+        self.levels = False
         self.cells = {name: [c for c in rows[name].head(5_000).to_list() if c and c.strip()] for name in columns}
-        self.compact = {}
-        for name in columns:
-            self.compact[name], currency = names.without_currency(name)
-            self.separate_currency = currency
+        self.compact = {name: names.without_currency(name)[0] for name in columns}
 
     def plan(
         self, mapping: Mapping[str, str], ignore: Sequence[str], given: Mapping[str, Sequence[str]]
@@ -91,19 +92,21 @@ class _Guesser:
         for name in ignore:
             self.separate[self._column(name, "--ignore")] = "ignored as asked"
         mapped = {self._field(name): self._mapped(name, value) for name, value in mapping.items()}
+        self.levels = len(mapped.get("category", ())) > 1
         taken = {column for columns in mapped.values() for column in columns}
         ignored = set(self.separate) - taken
         for name in taken & set(self.separate):
             del self.separate[name]
         for name, wanted in given.items():
-            free = tuple(c for c in wanted if c in self.columns and c not in taken and c not in ignored)
+            free = tuple(c for c in wanted if c in self.compact and c not in taken and c not in ignored)
             if name not in mapped and free:
                 mapped[name] = free
+        pairs = [*mapped.pop("options", ()), *self.made & {MORE}]
         self.fields = mapped
         self.free = [c for c in self.columns if c not in ignored and not any(c in used for used in mapped.values())]
         self._guess_fields()
         attributes, spread = self._attributes()
-        return self._plan(attributes, spread), self.separate, self.notes
+        return self._plan([*pairs, *attributes], spread | set(pairs)), self.separate, self.notes
 
     # What the person said.
 
@@ -144,7 +147,18 @@ class _Guesser:
     def _guess_fields(self) -> None:
         self._guess_id()
         self._guess_images()
-        for name in ("title", "text", "group", "category", "brand", "price", "list_price", "sale_price", "currency"):
+        for name in (
+            "title",
+            "text",
+            "group",
+            "category",
+            "brand",
+            "price",
+            "list_price",
+            "sale_price",
+            "currency",
+            "facets",
+        ):
             self._guess(name)
         for name in ("url", "videos", "gtin", "mpn", "model", "sku", "available", "stock", "rating", "rating_count"):
             self._guess(name)
@@ -168,6 +182,7 @@ class _Guesser:
             return
         if field == "category" and len(rungs := names.ladder(self.free)) > 1:
             self._take(field, rungs)
+            self.levels = True
             self.notes.append(f"the category is the path {' > '.join(rungs)}.")
             return
         found = [column for column in self._named(field) if self._fits(field, column)]
@@ -192,7 +207,17 @@ class _Guesser:
             return sum(any(char.isdigit() for char in c) or "★" in c for c in few) > 0.5 * len(few)
         if field == "category":
             return numbers < 0.9
+        if field == "group":
+            return self._groups(column)
         return True
+
+    def _groups(self, column: str) -> bool:
+        """Whether rows that share a cell can be variants: an address has to repeat, a "group" be no whole aisle."""
+        cells = self.cells[column]
+        distinct = len(set(cells))
+        if self.compact[column] in {"slug", "handle", "urlhandle"}:
+            return distinct < 0.95 * len(cells)
+        return self.compact[column] not in {"group", "parent"} or len(cells) < ENOUGH or len(cells) <= 10 * distinct
 
     def _guess_id(self) -> None:
         if "id" in self.fields:
@@ -304,14 +329,13 @@ class _Guesser:
         currency = next((code for c in money if (code := names.without_currency(c)[1])), "")
         texts = [cell for name in ("title", "text") for c in self.fields.get(name, ()) for cell in self.cells[c][:200]]
         categories = self.fields.get("category", ())
-        levels = len(categories) > 1
         return Plan(
             fields=self.fields,
             attributes=tuple(attributes),
-            other=tuple(c for c in self.columns if c in self.separate and c != ROW),
+            other=tuple(c for c in self.columns if c in self.separate),
             spread=frozenset(spread),
-            levels=levels,
-            styles={c: category_style(self.cells[c]) for c in categories} if not levels else {},
+            levels=self.levels,
+            styles={} if self.levels else {c: category_style(self.cells[c]) for c in categories},
             comma=frozenset(c for c in money if decimal_comma(self.cells[c])),
             currency=currency,
             yen=any(_KANA.search(text) for text in texts),

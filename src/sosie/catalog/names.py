@@ -15,7 +15,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {name: tuple(words.split()) for name, wo
 KNOWN_ATTRIBUTES = frozenset(_TABLES["attributes"]["known"].split())
 SEPARATE_WORDS = {word: reason for reason, words in _TABLES["separate"].items() for word in words.split()}
 FIELD_ALIASES = {word: name for name, words in _TABLES["aliases"].items() for word in words.split()}
-MAPPABLE = tuple(name for name in FIELDS if name != "more_text")
+MAPPABLE = tuple(name for name in FIELDS if name not in {"more_text", "facets"})
 # Levels of a category, the topmost first: these names say themselves which stands above which.
 LADDER = (
     (

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sosie.catalog.guess import Plan
 from sosie.catalog.money import parse_money
+from sosie.catalog.names import separate_reason
 from sosie.catalog.pictures import Pictures
 from sosie.catalog.values import (
     LEVEL,
@@ -17,6 +18,7 @@ from sosie.catalog.values import (
     parse_available,
     parse_category,
     parse_count,
+    parse_facets,
     parse_list,
     parse_object,
     parse_pairs,
@@ -32,6 +34,7 @@ IDENTIFIERS = ("gtin", "mpn", "model", "sku")
 Row = Mapping[str, str]
 T = TypeVar("T")
 
+_separate = lru_cache(maxsize=1 << 12)(separate_reason)
 _clean = lru_cache(maxsize=1 << 14)(plain)
 _language = lru_cache(maxsize=1 << 14)(language)
 _METAFIELD = re.compile(r"\s*\((?:product\.)?metafields\.[^)]*\)")
@@ -69,13 +72,22 @@ class Parser:
         count = read("rating_count", parse_count)
         told = (*self._reviews(row), *reviews)
         images = self._images(row, number, faults)
-        attributes, other = self._attributes(row, number, faults)
+        attributes, other = self._attributes(row)
+        category = self._category(row)
+        brand = "" if nothing(named := cell("brand")) else _clean(named)
+        for facet, values in self._facets(row).items():
+            if facet.casefold() == "category":
+                category = category or (LEVEL.join(values),)
+            elif facet.casefold() == "brand":
+                brand = brand or values[0]
+            else:
+                attributes.setdefault(facet, ", ".join(values))
         product = Product(
             id=id,
             title=title,
             text=text,
-            category=self._category(row),
-            brand="" if nothing(brand := cell("brand")) else _clean(brand),
+            category=category,
+            brand=brand,
             price=price,
             currency=(stated.upper() if len(stated) == 3 else "" if nothing(stated) else stated) or currency,
             sale_price=sale_price,
@@ -168,8 +180,13 @@ class Parser:
     def _reviews(self, row: Row) -> tuple[Review, ...]:
         return tuple(r for name in self.plan.fields.get("reviews", ()) if row[name] for r in parse_reviews(row[name]))
 
-    def _attributes(self, row: Row, number: int, faults: list[Reject]) -> tuple[dict[str, str], dict[str, str]]:
+    def _facets(self, row: Row) -> dict[str, list[str]]:
+        cells = [row[name] for name in self.plan.fields.get("facets", ()) if row[name]]
+        return parse_facets("|".join(cells)) if cells else {}
+
+    def _attributes(self, row: Row) -> tuple[dict[str, str], dict[str, str]]:
         attributes: dict[str, str] = {}
+        other = {name: value for name in self.plan.other if (value := row[name].strip())}
         spread = self.plan.spread
         for name in self.plan.attributes:
             value = row[name]
@@ -181,8 +198,9 @@ class Parser:
                 continue
             for key, inner in pairs.items():
                 if not nothing(inner):
-                    attributes.setdefault(key, _attribute(inner))
-        return attributes, {name: value for name in self.plan.other if (value := row[name].strip())}
+                    kept = other if _separate(key) else attributes
+                    kept.setdefault(key, _attribute(inner))
+        return attributes, other
 
 
 @lru_cache(maxsize=1 << 12)

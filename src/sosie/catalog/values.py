@@ -141,6 +141,16 @@ def parse_pairs(cell: str) -> dict[str, str] | None:
     return out or None
 
 
+def parse_facets(cell: str) -> dict[str, list[str]]:
+    """The values of each facet of "category:Shoes|category:Boots|colour:red", repeats kept in order."""
+    out: dict[str, list[str]] = {}
+    for part in re.split(r"[|;\n]", cell):
+        found = _PAIR.fullmatch(part)
+        if found:
+            out.setdefault(found[1], []).append(found[2])
+    return out
+
+
 def _named_pairs(listed: list[object]) -> dict[str, str] | None:
     out = {}
     for item in listed:
