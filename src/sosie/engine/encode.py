@@ -26,7 +26,7 @@ def encode_products(encoder: Encoder, products: Sequence[Product], cache: Vector
     out = np.zeros((len(products), encoder.dim), np.float32)
     if not distinct:
         return out, 0
-    found, known = cache.get(encoder.fingerprint, distinct)
+    found, known = cache.get(encoder.fingerprint, distinct, encoder.dim)
     vectors = np.array(known, np.float32)
     new = np.flatnonzero(~found)
     if len(new):

@@ -1,0 +1,9 @@
+"""Where products and vectors are kept. The embedded store is a folder."""
+
+from sosie.store.cache import VectorCache
+from sosie.store.local import LocalStore
+from sosie.store.rebuild import NewGeneration
+from sosie.store.snapshot import Snapshot
+from sosie.store.writer import CHANGED, NEW, UNCHANGED, Known, Writer
+
+__all__ = ["CHANGED", "NEW", "UNCHANGED", "Known", "LocalStore", "NewGeneration", "Snapshot", "VectorCache", "Writer"]

@@ -1,0 +1,237 @@
+"""Filterable columns of all rows: written in a stream, stored sparsely, spread over the rows when first asked for."""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.store.strings import Strings, StringsFile, decode_text, encode_text, map_array
+from sosie.types import Column
+
+NUMBERS = ("price", "sale_price", "rating", "rating_count", "stock")
+TEXTS = ("available", "brand", "currency", "language", "category", "group")
+OTHERS = ("attributes", "other", "identifiers")  # a name that stands in several of them is taken from the first
+LARGEST = 2.0**53  # longer numbers are identifiers: float64 would make different ones equal
+WORDS_BLOCK = 65_536
+
+Numbers = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """The rows in which a column has a value: row `rows[i]` has `words[codes[i]]`."""
+
+    rows: Codes
+    codes: Codes
+    words: Sequence[bytes]
+    numeric: bool  # every word is a number, so that the column can be compared as numbers
+
+
+@dataclass(slots=True)
+class _Growing:
+    rows: "array[int]" = field(default_factory=lambda: array("i"))
+    codes: "array[int]" = field(default_factory=lambda: array("i"))
+    words: dict[str, int] = field(default_factory=dict)
+
+    def add(self, row: int, word: str) -> None:
+        self.rows.append(row)
+        self.codes.append(self.words.setdefault(word, len(self.words)))
+
+    def entries(self, numeric: bool) -> Entries:
+        words = [encode_text(word) for word in self.words]
+        return Entries(np.array(self.rows, np.int32), np.array(self.codes, np.int32), words, numeric)
+
+
+class ColumnsBuilder:
+    """Takes the records of consecutive rows, as JSON has them."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._numbers = {name: array("d") for name in NUMBERS}
+        self._texts = {name: _Growing() for name in TEXTS}
+
+    def add(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows."""
+        texts = self._texts
+        taken = {*NUMBERS, *TEXTS}
+        for record in records:
+            row = self._rows
+            self._rows += 1
+            for name, values in self._numbers.items():
+                value = record.get(name)
+                values.append(np.nan if value is None else value)
+            for name, word in _texts_of(record):
+                texts[name].add(row, word)
+            done: set[str] = set()
+            for group in OTHERS:
+                for name, word in record.get(group, {}).items():
+                    if word and name not in taken and name not in done:
+                        done.add(name)
+                        growing = texts.get(name)
+                        if growing is None:
+                            growing = texts[name] = _Growing()
+                        growing.add(row, word)
+
+    def finish(self) -> "Columns":
+        """The columns of all rows added."""
+        numbers = np.stack([np.frombuffer(values, np.float64) for values in self._numbers.values()])
+        entries = {
+            name: growing.entries(name not in TEXTS and all(map(_is_number, growing.words)))
+            for name, growing in self._texts.items()
+        }
+        return Columns(self._rows, numbers, entries)
+
+
+def _texts_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "available" in record:
+        yield "available", "true" if record["available"] else "false"
+    for name in ("brand", "currency", "language", "group"):
+        if word := record.get(name):
+            yield name, word
+    if paths := record.get("category"):
+        yield "category", " | ".join(paths)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return abs(float(word)) <= LARGEST and "_" not in word
+    except ValueError:
+        return False
+
+
+class Columns(Mapping[str, Column]):
+    """Columns of the rows of one generation, or of a delta; each is spread over the rows when first asked for."""
+
+    def __init__(self, rows: int, numbers: Numbers, entries: Mapping[str, Entries]) -> None:
+        self.rows, self._numbers, self._entries = rows, numbers, entries
+        self._spread: dict[tuple[str, bool], Column] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        yield from NUMBERS
+        yield from self._entries
+
+    def __len__(self) -> int:
+        return len(NUMBERS) + len(self._entries)
+
+    def __getitem__(self, name: str) -> Column:
+        if name in NUMBERS:
+            return Column(self._numbers[NUMBERS.index(name)])
+        return self.spread(name, self._entries[name].numeric)
+
+    def numeric(self, name: str) -> bool | None:
+        """Whether a column can be read as numbers; None where no row has a value."""
+        if name in NUMBERS:
+            return True
+        entries = self._entries.get(name)
+        return None if entries is None or not len(entries.rows) else entries.numeric
+
+    def spread(self, name: str, numeric: bool) -> Column:
+        """A column of texts over all rows, as numbers or as codes."""
+        key = (name, numeric)
+        if key not in self._spread:
+            self._spread[key] = _spread(self._entries.get(name), self.rows, numeric)
+        return self._spread[key]
+
+    def save(self, folder: Path) -> None:
+        """Write `numbers.npy`, `entries.npy`, `words.bin`, `words.npy` and `columns.json`."""
+        np.save(folder / "numbers.npy", self._numbers)
+        both = [np.stack([entries.rows, entries.codes]) for entries in self._entries.values()]
+        np.save(folder / "entries.npy", np.concatenate(both, axis=1))
+        words = StringsFile(folder, "words")
+        for entries in self._entries.values():
+            for start in range(0, len(entries.words), WORDS_BLOCK):
+                words.add(entries.words[start : start + WORDS_BLOCK])
+        words.close()
+        index = [
+            {"name": name, "entries": len(entries.rows), "words": len(entries.words), "numeric": entries.numeric}
+            for name, entries in self._entries.items()
+        ]
+        (folder / "columns.json").write_text(json.dumps(index), encoding="utf-8")
+
+    @classmethod
+    def open(cls, folder: Path) -> "Columns":
+        """Map what `save` wrote."""
+        numbers, both = map_array(folder / "numbers.npy", np.float64), map_array(folder / "entries.npy", np.int32)
+        words = Strings.open(folder, "words")
+        entries: dict[str, Entries] = {}
+        at = word = 0
+        for one in json.loads((folder / "columns.json").read_text(encoding="utf-8")):
+            stop, last = at + one["entries"], word + one["words"]
+            entries[one["name"]] = Entries(
+                both[0, at:stop], both[1, at:stop], _Slice(words, word, last), one["numeric"]
+            )
+            at, word = stop, last
+        return cls(numbers.shape[1], numbers, entries)
+
+
+class _Slice(Sequence[bytes]):
+    """Some consecutive strings of many; read when asked for."""
+
+    def __init__(self, strings: Strings, start: int, stop: int) -> None:
+        self._strings, self._start, self._stop = strings, start, stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __getitem__(self, at: int) -> bytes:  # type: ignore[override]
+        return self._strings[self._start + at]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._strings.block(self._start, self._stop))
+
+
+def _spread(entries: Entries | None, rows: int, numeric: bool) -> Column:
+    if numeric:
+        values = np.full(rows, np.nan)
+        if entries is not None:
+            numbers = np.array([float(word) for word in entries.words], np.float64)
+            values[entries.rows] = numbers[entries.codes]
+        return Column(values)
+    codes = np.full(rows, -1, np.int32)
+    if entries is None:
+        return Column(codes, ())
+    codes[entries.rows] = entries.codes
+    return Column(codes, tuple(map(decode_text, entries.words)))
+
+
+class JoinedColumns(Mapping[str, Column]):
+    """Columns of a generation followed by those of a delta, joined when first asked for."""
+
+    def __init__(self, base: Columns, delta: Columns) -> None:
+        self._base, self._delta = base, delta
+        self._names = dict.fromkeys([*base, *delta])
+        self._joined: dict[str, Column] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._joined:
+            self._joined[name] = self._join(name)
+        return self._joined[name]
+
+    def _join(self, name: str) -> Column:
+        if name in NUMBERS:
+            return Column(np.concatenate([self._base[name].values, self._delta[name].values]))
+        said = {self._base.numeric(name), self._delta.numeric(name)} - {None}
+        numeric = said == {True}
+        base, delta = self._base.spread(name, numeric), self._delta.spread(name, numeric)
+        if base.vocabulary is None or delta.vocabulary is None:
+            return Column(np.concatenate([base.values, delta.values]))
+        known = {word: code for code, word in enumerate(base.vocabulary)} if delta.vocabulary else {}
+        before = len(known)
+        codes = [known.setdefault(word, len(known)) for word in delta.vocabulary]
+        table = np.array([*codes, -1], np.int32)  # the code -1 (missing) reads the last
+        vocabulary = base.vocabulary if len(known) == before else tuple(known)
+        return Column(np.concatenate([base.values, table[delta.values]]), vocabulary)

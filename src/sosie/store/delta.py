@@ -1,0 +1,189 @@
+"""What was written since the last generation: one SQLite file, read whole into memory, searched exactly.
+
+A commit is one transaction (WAL, synchronous=FULL): acknowledged means durable. Rows are never changed; a row that is
+replaced or removed is named in `removed`.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.store.columns import Columns, ColumnsBuilder
+from sosie.store.records import read_record
+from sosie.store.strings import Hashes, decode_text
+from sosie.types import Matrix, Rows
+
+CHUNK = 4_096  # vectors a blob: SQLite takes none beyond 1 GB
+WAIT = 60.0  # seconds for another process's recovery or checkpoint
+
+_SCHEMA = """
+create table if not exists commits (number integer primary key, at text not null);
+create table if not exists products
+  (row integer primary key, id blob not null, stamp integer not null, grouping integer not null, record blob not null);
+create table if not exists vectors (signal text not null, start integer not null, chunk blob not null);
+create index if not exists vectors_start on vectors (start);
+create table if not exists removed (number integer primary key, row integer not null);
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Delta:
+    """Rows that come after those of the generation, and which rows of both are gone."""
+
+    commit: int
+    ids: Sequence[str]
+    stamps: NDArray[np.uint64]
+    group_hashes: Hashes
+    records: Sequence[bytes]
+    vectors: Mapping[str, Matrix]  # (rows, dim) each
+    removed: Rows  # snapshot rows, in the order of their removal
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Columns of the delta's rows."""
+        builder = ColumnsBuilder()
+        builder.add(map(read_record, self.records))
+        return builder.finish()
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """What one commit adds."""
+
+    ids: Sequence[bytes]
+    stamps: NDArray[np.uint64]
+    group_hashes: Hashes
+    records: Sequence[bytes]
+    vectors: Mapping[str, Matrix]
+    removed: Rows
+
+
+def delta_file(store: Path, generation: int) -> Path:
+    """Where the delta of a generation lies."""
+    return store / f"delta-{generation}.sqlite"
+
+
+def remove_delta(store: Path, generation: int) -> None:
+    """Delete the delta of a generation."""
+    for suffix in ("", "-wal", "-shm"):
+        file = delta_file(store, generation)
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def no_delta(dims: Mapping[str, int]) -> Delta:
+    """A delta of no rows."""
+    return Delta(
+        commit=0,
+        ids=(),
+        stamps=np.zeros(0, np.uint64),
+        group_hashes=np.zeros(0, np.uint64),
+        records=(),
+        vectors={signal: np.zeros((0, dim), np.float32) for signal, dim in dims.items()},
+        removed=np.zeros(0, np.int64),
+    )
+
+
+def read_delta(file: Path, before: Delta) -> Delta:
+    """The delta as it is now; only what was committed after `before` is read. The same object when that is nothing."""
+    if not file.exists():
+        return before
+    with closing(_open_reading(file)) as connection:
+        connection.execute("begin")
+        (commit,) = connection.execute("select coalesce(max(number), 0) from commits").fetchone()
+        if commit == before.commit:
+            return before
+        start = len(before.ids)
+        products = connection.execute(
+            "select id, stamp, grouping, record from products where row >= ? order by row", (start,)
+        ).fetchall()
+        removed = connection.execute(
+            "select row from removed where number > ? order by number", (len(before.removed),)
+        ).fetchall()
+        vectors = {
+            signal: _read_vectors(connection, signal, start, matrix) for signal, matrix in before.vectors.items()
+        }
+    return Delta(
+        commit=commit,
+        ids=[*before.ids, *(decode_text(id) for id, *_ in products)],
+        stamps=np.concatenate([before.stamps, _unsigned([stamp for _, stamp, _, _ in products])]),
+        group_hashes=np.concatenate([before.group_hashes, _unsigned([hashed for _, _, hashed, _ in products])]),
+        records=[*before.records, *(record for *_, record in products)],
+        vectors=vectors,
+        removed=np.concatenate([before.removed, np.array([row for (row,) in removed], np.int64)]),
+    )
+
+
+def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, before: Matrix) -> Matrix:
+    found = connection.execute(
+        "select chunk from vectors where start >= ? and signal = ? order by start", (start, signal)
+    )
+    chunks = [np.frombuffer(chunk, "<f4").reshape(-1, before.shape[1]) for (chunk,) in found]
+    return np.concatenate([before, *chunks]).astype(np.float32, copy=False)
+
+
+def commit_delta(file: Path, addition: Addition) -> None:
+    """Append rows and removals in one transaction. Raises sqlite3.Error; then nothing was written."""
+    with closing(sqlite3.connect(file, timeout=WAIT, isolation_level=None)) as connection:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("begin immediate")
+        try:
+            _insert(connection, addition)
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+
+
+def _insert(connection: sqlite3.Connection, addition: Addition) -> None:
+    for statement in _SCHEMA.strip().split(";\n"):
+        connection.execute(statement)
+    (start,) = connection.execute("select coalesce(max(row) + 1, 0) from products").fetchone()
+    connection.execute("insert into commits (at) values (?)", (datetime.now(UTC).isoformat(timespec="seconds"),))
+    connection.executemany(
+        "insert into products values (?, ?, ?, ?, ?)",
+        zip(
+            range(start, start + len(addition.ids)),
+            addition.ids,
+            addition.stamps.view(np.int64).tolist(),
+            addition.group_hashes.view(np.int64).tolist(),
+            addition.records,
+            strict=True,
+        ),
+    )
+    for signal, matrix in addition.vectors.items():
+        connection.executemany(
+            "insert into vectors values (?, ?, ?)",
+            (
+                (signal, start + at, np.ascontiguousarray(matrix[at : at + CHUNK], "<f4").tobytes())
+                for at in range(0, len(matrix), CHUNK)
+            ),
+        )
+    connection.executemany("insert into removed (row) values (?)", ((row,) for row in addition.removed.tolist()))
+
+
+def _open_reading(file: Path) -> sqlite3.Connection:
+    address = f"file:{quote(str(file.resolve()))}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=WAIT, isolation_level=None)
+    try:
+        connection.execute("select 1 from sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if file.with_name(file.name + "-wal").exists() or not file.exists():
+            raise
+        # On read-only media SQLite can't make the shared memory that WAL needs; nobody can write there either.
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+    return connection
+
+
+def _unsigned(numbers: Sequence[int]) -> NDArray[np.uint64]:
+    return np.array(numbers, np.int64).view(np.uint64)

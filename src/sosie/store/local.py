@@ -1,0 +1,171 @@
+"""The embedded store: a folder, nothing to start; one writer, many readers."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sosie.config import Config
+from sosie.errors import StoreError
+from sosie.store.cache import VectorCache
+from sosie.store.delta import delta_file, no_delta, read_delta
+from sosie.store.files import explained, sync_folder
+from sosie.store.generation import open_generation
+from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
+from sosie.store.snapshot import Snapshot
+from sosie.store.tidy import drop_unfinished
+from sosie.store.writer import Writer
+
+LOCK, HOLDER = "write.lock", "writer.json"
+TRIES = 5  # a generation can go away between reading the manifest and opening it
+
+
+class LocalStore:
+    """A store in a folder. Threads and processes may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cache = VectorCache(folder / "cache")
+        self._seen: tuple[int, ...] = ()
+        self._snapshot: Snapshot | None = None
+        self._opening = threading.Lock()
+
+    @classmethod
+    def exists(cls, folder: Path) -> bool:
+        """Whether a folder holds a store, damaged or not."""
+        return (folder / MANIFEST).exists() or bool(whole_generations(folder))
+
+    @classmethod
+    def open(cls, folder: Path) -> "LocalStore":
+        """Open a store. Raises StoreError: there is none, it is damaged, or a newer sosie wrote it."""
+        store = cls(folder)
+        store.snapshot()
+        return store
+
+    @classmethod
+    def create(cls, folder: Path, config: Config) -> "LocalStore":
+        """Make a store without products. Raises StoreError where there is one already."""
+        if cls.exists(folder):
+            raise StoreError(f"{folder}: there is a store already.")
+        with explained(folder, "create it"):
+            folder.mkdir(parents=True, exist_ok=True)
+            Manifest(config).write(folder)
+            sync_folder(folder.parent)
+        return cls(folder)
+
+    @property
+    def config(self) -> Config:
+        """The settings of the store."""
+        return self.snapshot().config
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the products came from, as the last build noted it."""
+        return dict(self.snapshot().manifest.source)
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        """The counters that the last build noted."""
+        return dict(self.snapshot().manifest.counters)
+
+    def snapshot(self) -> Snapshot:
+        """The newest state. The same object, for the price of one stat, while nothing changed. Raises StoreError."""
+        seen = self._stat()
+        if self._snapshot is not None and seen == self._seen:
+            return self._snapshot
+        with self._opening:
+            for last in range(TRIES):
+                seen = self._stat()
+                try:
+                    self._snapshot = self._read()
+                except OSError as error:
+                    if self._stat() != seen and last < TRIES - 1:
+                        continue
+                    raise StoreError(f"store {self.folder}: can't be read: {error}.") from error
+                self._seen = seen
+                break
+            assert self._snapshot is not None
+            return self._snapshot
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """Be the one writer of the store. Raises StoreError at once, naming the other writer, where there is one."""
+        with self._locked():
+            writer = Writer(self.snapshot())
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def rollback(self) -> int:
+        """Go back to the generation before the current one, its delta included; returns its number. Raises StoreError.
+
+        Works on a store whose manifest is damaged, too: it then goes to the last whole generation.
+        """
+        with self._locked():
+            whole = whole_generations(self.folder)
+            try:
+                current = read_manifest(self.folder).generation
+            except StoreError:
+                current = max(whole, default=0) + 1
+            earlier = [number for number in whole if number < current]
+            if not earlier:
+                raise StoreError(f"store {self.folder}: there is no earlier generation to go back to.")
+            manifest = read_manifest(generation_folder(self.folder, earlier[-1]))
+            with explained(self.folder, f"go back to gen-{earlier[-1]}"):
+                manifest.write(self.folder)
+            return earlier[-1]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = FileLock(self.folder / LOCK, timeout=0)
+        holder = self.folder / HOLDER
+        with explained(self.folder, "lock it for writing"):
+            try:
+                lock.acquire()
+            except Timeout:
+                raise StoreError(
+                    f"store {self.folder}: is being written{_told(holder)}. Wait until it is done."
+                ) from None
+        try:
+            with explained(self.folder, "lock it for writing"):
+                since = datetime.now(UTC).isoformat(timespec="seconds")
+                holder.write_text(json.dumps({"pid": os.getpid(), "since": since}))
+                drop_unfinished(self.folder)
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def _stat(self) -> tuple[int, ...]:
+        try:
+            status = (self.folder / MANIFEST).stat()
+        except OSError:
+            return ()
+        return status.st_mtime_ns, status.st_ino, status.st_size
+
+    def _read(self) -> Snapshot:
+        """The state on disk; what did not change since the last snapshot is taken from it."""
+        manifest = read_manifest(self.folder)
+        generation = open_generation(self.folder, manifest)
+        delta = no_delta({signal: state.dim for signal, state in manifest.signals.items()})
+        before = self._snapshot
+        if before and before.generation.key == generation.key:
+            generation, delta = before.generation, before.delta
+        return Snapshot(
+            self.folder, manifest, generation, read_delta(delta_file(self.folder, manifest.generation), delta)
+        )
+
+
+def _told(holder: Path) -> str:
+    try:
+        told = json.loads(holder.read_text())
+        return f" by process {told['pid']}, since {told['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return " by another process"

@@ -1,0 +1,111 @@
+"""What a store is: its format, settings, signals and counters, in one JSON file that is switched by rename."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sosie.config import Config, parse_config
+from sosie.errors import ConfigError, StoreError
+from sosie.store.files import write_atomic
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalState:
+    """One signal of a generation; the mean of its scale lies beside the vectors."""
+
+    dim: int
+    weight: float = 1.0
+    sigma: float = 1.0
+    encoder: str = ""  # its name; "" where the vectors came from elsewhere
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The state of a store. Every generation's folder has a copy, written last: one without it is unfinished."""
+
+    config: Config
+    generation: int = 0  # 0: nothing was built yet
+    signals: Mapping[str, SignalState] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)  # where the products came from; plain JSON
+    counters: Mapping[str, Any] = field(default_factory=dict)  # of the last build; plain JSON
+
+    def write(self, folder: Path) -> None:
+        """Replace the manifest of a folder."""
+        content = {
+            "format": FORMAT,
+            "generation": self.generation,
+            "config": self.config.model_dump(mode="json"),
+            "signals": {name: asdict(state) for name, state in self.signals.items()},
+            "source": dict(self.source),
+            "counters": dict(self.counters),
+        }
+        write_atomic(folder / MANIFEST, json.dumps(content, indent=1).encode())
+
+    def with_weights(self, weights: Mapping[str, float]) -> "Manifest":
+        """The same with other default weights."""
+        signals = {
+            name: replace(state, weight=float(weights.get(name, state.weight))) for name, state in self.signals.items()
+        }
+        return replace(self, signals=signals)
+
+
+def generation_folder(folder: Path, number: int) -> Path:
+    """Where a generation lies."""
+    return folder / f"gen-{number}"
+
+
+def whole_generations(folder: Path) -> list[int]:
+    """Numbers of the finished generations of a store, ascending."""
+    found = [path.parent.name.removeprefix("gen-") for path in folder.glob(f"gen-*/{MANIFEST}")]
+    return sorted(int(number) for number in found if number.isdigit())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The state of a store. Raises StoreError: no store, damaged, or written by a newer version of sosie."""
+    file = folder / MANIFEST
+    try:
+        content = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        if whole_generations(folder):
+            raise _damaged(folder, "is missing") from None
+        raise StoreError(f"{folder}: there is no store here; make one with: sosie build CATALOGUE.") from None
+    except NotADirectoryError:
+        raise StoreError(f"{folder}: is a file, not the folder of a store.") from None
+    except OSError as error:
+        raise StoreError(f"{file}: can't be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise _damaged(folder, f"is no JSON ({error})") from error
+    version = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise _damaged(folder, "names no format version")
+    if version > FORMAT:
+        raise StoreError(
+            f"{folder}: the store has format version {version}, this sosie knows format version {FORMAT}. "
+            "Use the newer sosie that wrote it, or build into another folder."
+        )
+    try:
+        return Manifest(
+            config=parse_config(content["config"], str(file)),
+            generation=int(content["generation"]),
+            signals={name: SignalState(**state) for name, state in content["signals"].items()},
+            source=content["source"],
+            counters=content["counters"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise _damaged(folder, f"can't be understood ({error})") from error
+
+
+def _damaged(folder: Path, what: str) -> StoreError:
+    whole = whole_generations(folder)
+    way = (
+        f"The store's data is still there: `sosie rollback` goes back to its last whole state, gen-{whole[-1]}."
+        if whole
+        else "No built state is left in the folder: remove it and build again."
+    )
+    return StoreError(f"{folder}: {MANIFEST} {what}. {way}")

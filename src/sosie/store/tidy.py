@@ -1,0 +1,46 @@
+"""Removing what no state of a store refers to any more."""
+
+import shutil
+from pathlib import Path
+
+from sosie.errors import StoreError
+from sosie.store.delta import remove_delta
+from sosie.store.files import file_name
+from sosie.store.manifest import generation_folder, read_manifest, whole_generations
+from sosie.store.snapshot import ENCODERS
+
+KEPT = 2  # generations: the current one, and one to go back to
+
+
+def drop_unfinished(store: Path) -> None:
+    """Remove what a killed writer left: generations without a manifest, encoders half saved."""
+    try:
+        current = read_manifest(store).generation
+    except StoreError:
+        return  # nothing is removed from a damaged store
+    whole = {current, *whole_generations(store)}
+    for folder in store.glob("gen-*"):
+        number = folder.name.removeprefix("gen-")
+        if number.isdigit() and int(number) not in whole:
+            shutil.rmtree(folder, ignore_errors=True)
+            remove_delta(store, int(number))
+    for folder in (store / ENCODERS).glob("*.partial"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def drop_old_generations(store: Path, current: int) -> None:
+    """Keep the current generation and the one before it, and the encoders these use."""
+    earlier = [number for number in whole_generations(store) if number < current]
+    kept = {current, *earlier[-(KEPT - 1) :]}
+    for number in whole_generations(store):
+        if number not in kept:
+            shutil.rmtree(generation_folder(store, number), ignore_errors=True)
+            remove_delta(store, number)
+    try:
+        manifests = [read_manifest(generation_folder(store, number)) for number in kept]
+    except StoreError:
+        return  # what can't be read may still be needed
+    used = {file_name(state.fingerprint) for manifest in manifests for state in manifest.signals.values()}
+    for folder in (store / ENCODERS).glob("*"):
+        if folder.name not in used:
+            shutil.rmtree(folder, ignore_errors=True)
