@@ -8,7 +8,7 @@ divided by the spread sigma of its cosines over random pairs: omega = w / sigma.
 A signal the candidate lacks (a row of zeros) counts 0, and a product is 1 to itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,16 +112,15 @@ def combine(cosines: Mapping[str, NDArray[np.float32]], omega: Mapping[str, floa
     return np.stack([values * np.float32(omega[signal] / total) for signal, values in cosines.items()])
 
 
-def printed_parts(parts: Sequence[float]) -> tuple[float, list[float]]:
-    """Score and parts rounded to four decimals so that the printed parts add up to the printed score exactly.
+def printed_parts(parts: NDArray[np.float32]) -> tuple[list[float], list[list[float]]]:
+    """Scores and parts, (hits, signals), rounded to four decimals so that printed parts add up to the printed score.
 
-    The largest remainders are rounded up first (Hamilton's method), so no part is off by a whole unit.
+    In each row the largest remainders are rounded up first (Hamilton's method), so no part is off by a whole unit.
     """
     unit = 10**DECIMALS
-    exact = [part * unit for part in parts]
-    total = round(sum(exact))
-    floors = [int(value // 1) for value in exact]
-    order = sorted(range(len(exact)), key=lambda i: floors[i] - exact[i])
-    for i in order[: total - sum(floors)]:
-        floors[i] += 1
-    return total / unit, [value / unit for value in floors]
+    exact = parts.astype(np.float64) * unit
+    totals = np.rint(exact.sum(axis=1))
+    floors = np.floor(exact)
+    place = np.argsort(np.argsort(floors - exact, axis=1, kind="stable"), axis=1)
+    floors += place < (totals - floors.sum(axis=1))[:, None]
+    return ((totals + 0.0) / unit).tolist(), ((floors + 0.0) / unit).tolist()  # + 0.0: no "-0.0" is printed

@@ -277,17 +277,15 @@ def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> t
             parts.append(sought.words[rows])
         else:
             parts.append(candidates.cosines(signal, sought.vectors[signal], rows) * np.float32(sought.shares[signal]))
-    table = np.stack(parts, axis=1).tolist()
+    scores, table = printed_parts(np.stack(parts, axis=1))
     hits = []
-    for rank, (row, product, values) in enumerate(
-        zip(rows.tolist(), snapshot.products(rows), table, strict=True), query.offset + 1
-    ):
-        score, printed = printed_parts(values)
+    for at, (row, product) in enumerate(zip(rows.tolist(), snapshot.products(rows), strict=True)):
         missing = tuple(
             signal
-            for signal, value in zip(signals, values, strict=True)
-            if value == 0 and signal != EXACT and not candidates.vector(signal, row).any()
+            for signal, values in zip(signals, parts, strict=True)
+            if values[at] == 0 and signal != EXACT and not candidates.vector(signal, row).any()
         )
         variants = candidates.variants(row) if query.variants else ()
-        hits.append(Hit(product, score, rank, dict(zip(signals, printed, strict=True)), missing, variants))
+        printed = dict(zip(signals, table[at], strict=True))
+        hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants))
     return tuple(hits)

@@ -11,7 +11,6 @@ from sosie.errors import StoreError
 from sosie.types import Matrix, Neighbours, Rows, Vector
 
 BLOCK = 16_384  # rows whose scores are held at a time
-TWO_THREADS_FROM = 512  # gathered rows; fewer are done before a second thread has started
 
 
 class Blocks(Protocol):
@@ -27,29 +26,18 @@ class Blocks(Protocol):
     def __getitem__(self, rows: Rows) -> Matrix: ...
 
 
-def inner_products(matrix: Matrix, query: Vector, rows: Rows | None = None) -> Vector:
-    """Inner product of a query, (dim,), with each row of a contiguous float32 matrix or with some, (rows,).
+def inner_products(matrix: Matrix, query: Vector, rows: Rows) -> Vector:
+    """Inner product of a query, (dim,), with some rows of a contiguous float32 matrix, (rows,).
 
-    Rows are read where they lie, without a gathered copy.
+    Rows are read where they lie, without a gathered copy, and by one thread: reading memory is all that takes time.
     """
-    if rows is None:
-        scores: Vector = matrix @ query
-        return scores
     import faiss
 
-    count, dim = len(rows), matrix.shape[1]
     rows = np.ascontiguousarray(rows, np.int64)
-    threads = 2 if count >= TWO_THREADS_FROM else 1  # faiss gives each copy of the query a thread
-    share = count // threads
-    scores = np.empty(count, np.float32)
-    if share:
-        queries = np.ascontiguousarray(np.broadcast_to(query, (threads, dim)), np.float32)
-        pointers = [faiss.swig_ptr(array) for array in (scores, queries, matrix, rows)]
-        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # faiss's stubs lack it
-            *pointers, dim, threads, share
-        )
-    if share * threads < count:
-        scores[share * threads :] = matrix[rows[share * threads :]] @ query
+    query = np.ascontiguousarray(query, np.float32)
+    scores = np.empty(len(rows), np.float32)
+    pointers = [faiss.swig_ptr(array) for array in (scores, query, matrix, rows)]
+    faiss.fvec_inner_products_by_idx(*pointers, len(query), 1, len(rows))  # type: ignore[attr-defined]  # not in its stubs
     return scores
 
 
