@@ -1,4 +1,7 @@
-"""Pictures without a product file: a folder of them (subfolder = category, but train, val and test), or labelled archives."""
+"""Pictures without a product file: a folder of them, or labelled archives.
+
+A subfolder is a category, unless it is named as a split (train, val, test).
+"""
 
 import os
 from collections.abc import Iterator

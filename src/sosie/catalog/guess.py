@@ -1,7 +1,7 @@
 """Which column holds what: by name, by what a sample of its cells looks like, and as the person said."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -245,20 +245,20 @@ class _Guesser:
         for at, column in enumerate(self.free):
             bare = self.compact[column].rstrip("0123456789")
             rank = order.get(self.compact[column], order.get(bare, order.get(bare + "url", -1)))
-            if rank >= 0 and self._pictured(column) >= 0.3:
+            if rank >= 0 and self._pictured(column, _may_be_picture) >= 0.3:
                 found.append((bare in names.FIELDS["images"] and bare.startswith("additional"), rank, at, column))
         chosen = [column for *_, column in sorted(found)]
         if not chosen:
-            chosen = [c for c in self.free if self.cells[c] and self._pictured(c) >= 0.8][:1]
+            chosen = [c for c in self.free if self.cells[c] and self._pictured(c, _names_picture) >= 0.8][:1]
         if chosen:
             self._take("images", chosen)
 
-    def _pictured(self, column: str) -> float:
+    def _pictured(self, column: str, like: Callable[[str], bool]) -> float:
         """Share of a column's cells that look like pictures; an empty column says nothing against it."""
         few = self.cells[column][:200]
         if not few:
             return 0.5
-        return sum(any(_is_picture(ref) for ref in split_pictures(cell)[:3]) for cell in few) / len(few)
+        return sum(any(like(ref) for ref in split_pictures(cell)[:3]) for cell in few) / len(few)
 
     def _say_what_lost(self) -> None:
         used = {name for name in self.fields if name not in {"images", "more_text"}}
@@ -343,7 +343,11 @@ class _Guesser:
         )
 
 
-def _is_picture(ref: str) -> bool:
+def _names_picture(ref: str) -> bool:
     path = ref.split("?")[0].split("#")[0]
     dot = path.rfind(".")
-    return is_url(ref) or (dot > 0 and path[dot:].casefold() in SUFFIXES)
+    return dot > 0 and path[dot:].casefold() in SUFFIXES
+
+
+def _may_be_picture(ref: str) -> bool:
+    return is_url(ref) or _names_picture(ref)

@@ -1,17 +1,26 @@
 """Where the pictures of a catalogue lie; nothing outside its folder is ever named."""
 
 import os
+import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from zlib import crc32
 
-from sosie.catalog.values import is_url
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.catalog.values import is_url, split_pictures
 from sosie.errors import CatalogueError
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".avif", ".ppm", ".pgm"}
 )
+
+
+_BITS = (1 << 64) - 1
+_ONE = re.compile(r"[^|;,\n\[:]+")  # a cell that can't be anything but one path
 
 
 class Pictures:
@@ -29,6 +38,7 @@ class Pictures:
         self.allowed = [os.path.realpath(root) for root in ([images] if images else []) + [folder]]
         self.downloaded = downloaded
         self._folder = lru_cache(maxsize=1 << 16)(self._checked_folder)
+        self._listing = lru_cache(maxsize=1 << 10)(self._listed)
 
     def find(self, ref: str) -> str:
         """The absolute path of a picture, existing or not; "" for an address that was not downloaded.
@@ -64,6 +74,41 @@ class Pictures:
         if not first:
             raise ValueError("lies outside the catalogue's folder and the folder of pictures")
         return first
+
+    def states(self, cells: Iterable[str]) -> NDArray[np.uint64]:
+        """A hash of size and time of the local pictures each cell names, or of where addresses were downloaded to.
+
+        (cells,); 0 where there is no such file. Whole folders are listed at once: cells may be millions.
+        """
+        self._listing.cache_clear()
+        return np.fromiter((self._state(cell) & _BITS if cell else 0 for cell in cells), np.uint64)
+
+    def _state(self, cell: str) -> int:
+        state = 0
+        for ref in (cell,) if _ONE.fullmatch(cell) else split_pictures(cell):
+            state = state * 31 + (self._downloaded_state(ref) if is_url(ref) else self._local_state(ref))
+        return state
+
+    def _downloaded_state(self, ref: str) -> int:
+        local = (self.downloaded or {}).get(ref)
+        return crc32(local.encode()) if local else 0
+
+    def _local_state(self, ref: str) -> int:
+        head, _, name = ref.replace("\\", "/").rpartition("/")
+        for root in self.roots:
+            state = self._listing(root, head).get(name)
+            if state:
+                return state
+        return 0
+
+    def _listed(self, root: str, head: str) -> dict[str, int]:
+        folder = self._folder(root, head)
+        try:
+            with os.scandir(folder) as entries:
+                stats = ((entry.name, entry.stat()) for entry in entries if folder)
+                return {name: hash((stats.st_size, stats.st_mtime_ns)) for name, stats in stats}
+        except OSError:
+            return {}
 
     def _absolute(self, path: str) -> str:
         real = self._inside(os.path.realpath(path))

@@ -29,7 +29,7 @@ from sosie.text import language, plain
 from sosie.types import Product, Reject, Review
 
 RAW = 2_000  # characters of a faulty cell that are kept
-LANGUAGE_CHARS = 160  # of the description, beside the title
+LANGUAGE_CHARS = 100  # of the description, beside the title
 IDENTIFIERS = ("gtin", "mpn", "model", "sku")
 Row = Mapping[str, str]
 T = TypeVar("T")
@@ -53,12 +53,18 @@ class Parser:
         fields = self.plan.fields
 
         def cell(field: str) -> str:
-            return next((value for name in fields.get(field, ()) if (value := row[name].strip())), "")
+            for name in fields.get(field, ()):
+                value = row[name].strip()
+                if value:
+                    return value
+            return ""
 
         def read(field: str, parse: Callable[[str], T]) -> T | None:
-            value = cell(field)
+            value = cell(field) if field in fields else ""
+            if not value:
+                return None
             try:
-                return parse(value) if value else None
+                return parse(value)
             except ValueError as error:
                 faults.append(Reject(number, field, str(error), value[:RAW], fatal=False))
                 return None

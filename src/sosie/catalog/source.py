@@ -26,8 +26,9 @@ LONGEST_ID = 500
 class Batch:
     """Some entries of a catalogue, in its order.
 
-    An entry whose id is "" can't be used: `Source.read` answers with a fatal Reject for it. `stamps` hash what the
-    file says of each product; an equal stamp means an equal product. `rows` are 1-based record numbers.
+    An entry whose id is "" can't be used: `Source.read` answers with a fatal Reject for it. `stamps` hash what the file
+    says of each product, and size and time of its local pictures; an equal stamp means an equal product. `rows` are
+    1-based record numbers.
     """
 
     ids: list[str]
@@ -110,8 +111,9 @@ class Source:
         stamps: NDArray[np.uint64] = frame.drop(ROW).hash_rows().to_numpy() ^ salt
         if self.reviews is not None:
             stamps = stamps + self.reviews.stamps(ids)
-        if self.pictures.downloaded is not None:
-            stamps = stamps + self._download_stamps(frame)
+        for name in self.plan.fields.get("images", ()):
+            if self.pictures.downloaded is not None or not frame[name].str.contains("//", literal=True).all():
+                stamps = stamps * np.uint64(31) + self.pictures.states(frame[name].to_list())
         for reject in chunk.rejects:
             faults[len(names)] = reject
             names.append("")
@@ -143,16 +145,6 @@ class Source:
             reason = f"repeats the id of row {earlier}, which is kept"
             faults[place] = Reject(int(rows[place]), column, reason, ids[place])
         return faults
-
-    def _download_stamps(self, frame: pl.DataFrame) -> NDArray[np.uint64]:
-        """Which local files stand for the addresses of each row, as a hash; 0 where there are none."""
-        local = self.pictures.downloaded or {}
-        columns = [frame[name].to_list() for name in self.plan.fields.get("images", ())]
-        cells = zip(*columns, strict=True)
-        files = ["|".join(local.get(ref, "") for cell in row for ref in split_pictures(cell)) for row in cells]
-        found = pl.Series(files or [""] * frame.height, dtype=pl.String)
-        hashes: NDArray[np.uint64] = found.hash().to_numpy() * (found.str.strip_chars("|") != "").to_numpy()
-        return hashes
 
 
 def named_ids(columns: Sequence[str]) -> Callable[[pl.DataFrame], pl.Series]:
