@@ -1,7 +1,8 @@
 """What was written since the last generation: one SQLite file, read whole into memory, searched exactly.
 
-A commit is one transaction (WAL, synchronous=FULL): acknowledged means durable. Rows are never changed; a row that is
-replaced or removed is named in `removed`.
+A commit is one transaction (WAL, synchronous=FULL), and counts once the manifest names it: acknowledged means durable,
+and what no manifest names is cut off by the next writer. Rows are never changed; one that is replaced or removed is
+named in `removed`.
 """
 
 import sqlite3
@@ -25,11 +26,12 @@ CHUNK = 4_096  # vectors a blob: SQLite takes none beyond 1 GB
 WAIT = 60.0  # seconds for another process's recovery or checkpoint
 
 _SCHEMA = """
-create table if not exists commits (number integer primary key, at text not null);
+create table if not exists commits
+  (number integer primary key, rows integer not null, removed integer not null, at text not null);
 create table if not exists products
   (row integer primary key, id blob not null, stamp integer not null, grouping integer not null, record blob not null);
 create table if not exists vectors (signal text not null, start integer not null, chunk blob not null);
-create index if not exists vectors_start on vectors (start);
+create index if not exists vectors_start on vectors (signal, start);
 create table if not exists removed (number integer primary key, row integer not null);
 """
 
@@ -91,24 +93,23 @@ def no_delta(dims: Mapping[str, int]) -> Delta:
     )
 
 
-def read_delta(file: Path, before: Delta) -> Delta:
-    """The delta as it is now; only what was committed after `before` is read. The same object when that is nothing."""
-    if not file.exists():
+def read_delta(file: Path, before: Delta, commit: int) -> Delta:
+    """The delta as a commit left it; only what came after `before` is read. Raises OSError or sqlite3.Error."""
+    if commit == before.commit:
         return before
     with closing(_open_reading(file)) as connection:
         connection.execute("begin")
-        (commit,) = connection.execute("select coalesce(max(number), 0) from commits").fetchone()
-        if commit == before.commit:
-            return before
-        start = len(before.ids)
+        start, stop = len(before.ids), _rows_at(connection, commit)
         products = connection.execute(
-            "select id, stamp, grouping, record from products where row >= ? order by row", (start,)
+            "select id, stamp, grouping, record from products where row >= ? and row < ? order by row", (start, stop)
         ).fetchall()
         removed = connection.execute(
-            "select row from removed where number > ? order by number", (len(before.removed),)
+            "select row from removed where number > ? and number <= (select removed from commits where number = ?) "
+            "order by number",
+            (len(before.removed), commit),
         ).fetchall()
         vectors = {
-            signal: _read_vectors(connection, signal, start, matrix) for signal, matrix in before.vectors.items()
+            signal: _read_vectors(connection, signal, start, stop, matrix) for signal, matrix in before.vectors.items()
         }
     return Delta(
         commit=commit,
@@ -121,34 +122,76 @@ def read_delta(file: Path, before: Delta) -> Delta:
     )
 
 
-def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, before: Matrix) -> Matrix:
+def _rows_at(connection: sqlite3.Connection, commit: int) -> int:
+    found = connection.execute("select rows from commits where number = ?", (commit,)).fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError(f"the delta lacks commit {commit}")
+    return int(found[0])
+
+
+def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop: int, before: Matrix) -> Matrix:
     found = connection.execute(
-        "select chunk from vectors where start >= ? and signal = ? order by start", (start, signal)
+        "select chunk from vectors where signal = ? and start >= ? and start < ? order by start", (signal, start, stop)
     )
     chunks = [np.frombuffer(chunk, "<f4").reshape(-1, before.shape[1]) for (chunk,) in found]
     return np.concatenate([before, *chunks]).astype(np.float32, copy=False)
 
 
-def commit_delta(file: Path, addition: Addition) -> None:
-    """Append rows and removals in one transaction. Raises sqlite3.Error; then nothing was written."""
+def commit_delta(file: Path, commit: int, addition: Addition) -> int:
+    """Append rows and removals to what a commit left, in one transaction; returns the new commit's number.
+
+    Raises sqlite3.Error; then nothing was written.
+    """
     with closing(sqlite3.connect(file, timeout=WAIT, isolation_level=None)) as connection:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("begin immediate")
         try:
-            _insert(connection, addition)
+            _cut_off(connection, commit)
+            _insert(connection, commit + 1, addition)
             connection.execute("commit")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
+    return commit + 1
 
 
-def _insert(connection: sqlite3.Connection, addition: Addition) -> None:
+def last_commit(file: Path) -> int:
+    """Number of the last commit in a delta, named by a manifest or not; 0 where there is none."""
+    if not file.exists():
+        return 0
+    with closing(_open_reading(file)) as connection:
+        return int(connection.execute("select coalesce(max(number), 0) from commits").fetchone()[0])
+
+
+def _cut_off(connection: sqlite3.Connection, commit: int) -> None:
+    """Make the tables where they are missing, and delete what came after a commit."""
     for statement in _SCHEMA.strip().split(";\n"):
         connection.execute(statement)
+    if commit:
+        rows = _rows_at(connection, commit)
+        (removed,) = connection.execute("select removed from commits where number = ?", (commit,)).fetchone()
+    else:
+        rows = removed = 0
+    connection.execute("delete from products where row >= ?", (rows,))
+    connection.execute("delete from vectors where start >= ?", (rows,))
+    connection.execute("delete from removed where number > ?", (removed,))
+    connection.execute("delete from commits where number > ?", (commit,))
+
+
+def _insert(connection: sqlite3.Connection, number: int, addition: Addition) -> None:
     (start,) = connection.execute("select coalesce(max(row) + 1, 0) from products").fetchone()
-    connection.execute("insert into commits (at) values (?)", (datetime.now(UTC).isoformat(timespec="seconds"),))
+    (gone,) = connection.execute("select count(*) from removed").fetchone()
+    connection.execute(
+        "insert into commits values (?, ?, ?, ?)",
+        (
+            number,
+            start + len(addition.ids),
+            gone + len(addition.removed),
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
     connection.executemany(
         "insert into products values (?, ?, ?, ?, ?)",
         zip(

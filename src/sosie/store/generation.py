@@ -64,9 +64,18 @@ def open_generation(store: Path, manifest: Manifest) -> Generation:
         groups=groups,
         group_hashes=map_array(folder / "groups.hash.npy", np.uint64),
         columns=Columns.open(folder),
-        matrices={signal: map_array(vectors_file(folder, signal), np.float32) for signal in manifest.signals},
+        matrices={
+            signal: _matrix(folder, signal, (len(groups), state.dim)) for signal, state in manifest.signals.items()
+        },
         scales={signal: _scale(folder, signal, state) for signal, state in manifest.signals.items()},
     )
+
+
+def _matrix(folder: Path, signal: str, shape: tuple[int, int]) -> Matrix:
+    matrix = map_array(vectors_file(folder, signal), np.float32)
+    if matrix.shape != shape:
+        raise ValueError(f"the vectors of '{signal}' have the shape {matrix.shape}, not {shape}")
+    return matrix
 
 
 def _scale(folder: Path, signal: str, state: SignalState) -> Scale:

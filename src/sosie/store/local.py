@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from filelock import FileLock, Timeout
 from sosie.config import Config
 from sosie.errors import StoreError
 from sosie.store.cache import VectorCache
-from sosie.store.delta import delta_file, no_delta, read_delta
+from sosie.store.delta import delta_file, last_commit, no_delta, read_delta
 from sosie.store.files import explained, sync_folder
 from sosie.store.generation import open_generation
 from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
@@ -24,6 +26,7 @@ from sosie.store.writer import Writer
 
 LOCK, HOLDER = "write.lock", "writer.json"
 TRIES = 5  # a generation can go away between reading the manifest and opening it
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error)  # what a missing or cut file raises
 
 
 class LocalStore:
@@ -83,20 +86,25 @@ class LocalStore:
             for last in range(TRIES):
                 seen = self._stat()
                 try:
-                    self._snapshot = self._read()
-                except OSError as error:
+                    snapshot = self._read()
+                except _UNREADABLE as error:
                     if self._stat() != seen and last < TRIES - 1:
-                        continue
-                    raise StoreError(f"store {self.folder}: can't be read: {error}.") from error
-                self._seen = seen
-                break
-            assert self._snapshot is not None
-            return self._snapshot
+                        continue  # another state took its place meanwhile
+                    raise self._unreadable(error) from error
+                self._snapshot, self._seen = snapshot, seen
+                return snapshot
+        raise AssertionError("unreachable")
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        whole = whole_generations(self.folder)
+        way = f"`sosie rollback` goes back to gen-{whole[-2]}" if len(whole) > 1 else "build it anew in another folder"
+        return StoreError(f"store {self.folder}: its files are damaged or incomplete: {error}. {way}.")
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
         """Be the one writer of the store. Raises StoreError at once, naming the other writer, where there is one."""
         with self._locked():
+            self._seen = ()  # what is changed has to be the newest state: read, not guessed from a file's date
             writer = Writer(self.snapshot())
             try:
                 yield writer
@@ -108,18 +116,22 @@ class LocalStore:
 
         Works on a store whose manifest is damaged, too: it then goes to the last whole generation.
         """
+        if not self.exists(self.folder):
+            raise StoreError(f"{self.folder}: there is no store here.")
         with self._locked():
             whole = whole_generations(self.folder)
             try:
-                current = read_manifest(self.folder).generation
+                manifest = read_manifest(self.folder)
+                earlier = [number for number in whole if number < manifest.generation]
             except StoreError:
-                current = max(whole, default=0) + 1
-            earlier = [number for number in whole if number < current]
+                manifest, earlier = None, whole
             if not earlier:
                 raise StoreError(f"store {self.folder}: there is no earlier generation to go back to.")
-            manifest = read_manifest(generation_folder(self.folder, earlier[-1]))
+            back = read_manifest(generation_folder(self.folder, earlier[-1]))
             with explained(self.folder, f"go back to gen-{earlier[-1]}"):
-                manifest.write(self.folder)
+                if manifest is None:  # nobody knows which commit of its delta counted last
+                    back = replace(back, commit=last_commit(delta_file(self.folder, earlier[-1])))
+                back.write(self.folder)
             return earlier[-1]
 
     @contextmanager
@@ -157,10 +169,11 @@ class LocalStore:
         delta = no_delta({signal: state.dim for signal, state in manifest.signals.items()})
         before = self._snapshot
         if before and before.generation.key == generation.key:
-            generation, delta = before.generation, before.delta
-        return Snapshot(
-            self.folder, manifest, generation, read_delta(delta_file(self.folder, manifest.generation), delta)
-        )
+            generation = before.generation
+            if before.delta.commit <= manifest.commit:
+                delta = before.delta
+        delta = read_delta(delta_file(self.folder, manifest.generation), delta, manifest.commit)
+        return Snapshot(self.folder, manifest, generation, delta)
 
 
 def _told(holder: Path) -> str:

@@ -31,6 +31,7 @@ class Manifest:
 
     config: Config
     generation: int = 0  # 0: nothing was built yet
+    commit: int = 0  # the last commit of the delta that counts; 0: none since the generation
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)  # where the products came from; plain JSON
     counters: Mapping[str, Any] = field(default_factory=dict)  # of the last build; plain JSON
@@ -40,6 +41,7 @@ class Manifest:
         content = {
             "format": FORMAT,
             "generation": self.generation,
+            "commit": self.commit,
             "config": self.config.model_dump(mode="json"),
             "signals": {name: asdict(state) for name, state in self.signals.items()},
             "source": dict(self.source),
@@ -93,6 +95,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(
             config=parse_config(content["config"], str(file)),
             generation=int(content["generation"]),
+            commit=int(content["commit"]),
             signals={name: SignalState(**state) for name, state in content["signals"].items()},
             source=content["source"],
             counters=content["counters"],

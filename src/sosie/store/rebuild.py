@@ -105,7 +105,7 @@ class NewGeneration:
             scale = self._scales.get(signal) or Scale(np.zeros(matrix.shape[1], np.float32))
             np.save(mean_file(self.folder, signal), np.asarray(scale.mean, np.float32))
         sync_tree(self.folder)
-        fresh = replace(manifest, generation=self._number, signals=self._states)
+        fresh = replace(manifest, generation=self._number, commit=0, signals=self._states)
         fresh.write(self.folder)
         sync_folder(self.folder.parent)
         return fresh

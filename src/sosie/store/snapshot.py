@@ -38,7 +38,7 @@ class Snapshot:
     @property
     def version(self) -> str:
         """Names this state: the generation and the number of commits since."""
-        return f"{self.generation.number}.{self.delta.commit}"
+        return f"{self.manifest.generation}.{self.manifest.commit}"
 
     @property
     def config(self) -> Config:

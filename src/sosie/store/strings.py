@@ -47,9 +47,12 @@ class Strings(Sequence[bytes]):
     def open(cls, folder: Path, name: str) -> "Strings":
         """Map the two files."""
         file = folder / f"{name}.bin"
+        ends = map_array(folder / f"{name}.npy", np.int64)
+        if file.stat().st_size != (ends[-1] if len(ends) else 0):
+            raise ValueError(f"{file} has not the length that {name}.npy tells")
         with file.open("rb") as stream:
             raw = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b""
-        return cls(raw, map_array(folder / f"{name}.npy", np.int64))
+        return cls(raw, ends)
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -151,8 +151,10 @@ class Writer:
         )
         with explained(self._folder, "commit the changes"):
             if len(staged) or len(staged.dead):
-                commit_delta(delta_file(self._folder, self._snapshot.generation.number), addition)
-            self._manifest.write(self._folder)  # its new date also tells readers that something changed
+                file = delta_file(self._folder, self._snapshot.generation.number)
+                commit = commit_delta(file, self._manifest.commit, addition)
+                self._manifest = replace(self._manifest, commit=commit)
+            self._manifest.write(self._folder)
 
     def _checked(self, vectors: Mapping[str, Matrix], rows: int) -> dict[str, Matrix]:
         states = self._manifest.signals
@@ -191,12 +193,14 @@ class Writer:
         try:
             yield fresh
             with explained(self._folder, "finish the new generation"):
-                self._manifest = fresh.finish(self._manifest)
-                self._manifest.write(self._folder)
+                finished = fresh.finish(self._manifest)
+                if self._snapshot.generation.number:
+                    self._snapshot.manifest.write(self._snapshot.folder)  # for a roll-back to this very state
+                finished.write(self._folder)
         except BaseException:
             fresh.discard()
             raise
-        drop_old_generations(self._folder, self._manifest.generation)
+        drop_old_generations(self._folder, finished.generation)
 
     def close(self) -> None:
         """Discard what was staged."""
