@@ -22,7 +22,7 @@ EXACT_SCALE = Scale(np.empty(0, np.float32), 0.25)  # a share of words, 0..1: ha
 UNLIKE = 0.5  # how strongly disliked products push away, beside the pull of liked ones
 POOL = 50  # places from which a diverse answer is chosen, at least
 MOST = 10_000  # answers of one question, offset included
-TIE = 6  # decimals to which scores are compared
+TIE = 1e-6  # scores that differ by less are equal
 
 Encoders = Callable[[str], Encoder]  # the encoder of a signal, loaded when first asked for
 
@@ -101,7 +101,7 @@ def _sought(
     omega = omegas(weights, snapshot.scales)
     words = None
     if query.text.strip() and EXACT in weights:
-        words = word_scores(candidates, query.text)
+        words = word_scores(snapshot, query.text)
     asked = {signal: omega[signal] for signal in vectors}
     if words is not None:
         asked[EXACT] = weights[EXACT] / EXACT_SCALE.sigma
@@ -123,7 +123,7 @@ def _vector(
         return vector if vector.any() else None
     snapshot = candidates.snapshot
     wanted = [candidates.vector(signal, row) for row in liked]
-    if (query.text.strip() or query.image is not None) and signal not in snapshot.config.signals.given:
+    if (query.text.strip() or query.image is not None) and signal in type(snapshot.config.signals).model_fields:
         encoded = encoders(signal).encode_query(query)
         if encoded is not None and encoded.any():
             wanted.append(apply_scale_to(encoded, snapshot.scales[signal]))
@@ -206,38 +206,43 @@ def _fill(
 ) -> tuple[Rows, Vector]:
     """Walk rows from the best on until `want` groups have a place."""
     snapshot = candidates.snapshot
-    scores = np.round(scores, TIE)
     depth = want + len(barred) + 10
     while True:
         order = _order(snapshot, rows, scores, depth)
+        best = rows[order]
+        kept: list[int] = []
         seen = set(barred)
-        kept = []
-        for at, group in zip(order.tolist(), snapshot.groups[rows[order]].tolist(), strict=True):
-            if group not in seen and (scores[at] != 0 or _comparable(candidates, sought, int(rows[at]))):
+        for at, (row, group, score) in enumerate(
+            zip(best.tolist(), snapshot.groups[best].tolist(), scores[order].tolist(), strict=True)
+        ):
+            if group not in seen and (score != 0 or _comparable(candidates, sought, row)):
                 seen.add(group)
                 kept.append(at)
                 if len(kept) == want:
                     break
         if len(kept) == want or len(order) == len(rows):
-            return rows[kept], scores[kept]
+            return best[kept], scores[order[kept]]
         depth *= 4
 
 
 def _order(snapshot: "Snapshot", rows: Rows, scores: Vector, depth: int) -> Rows:
     """Positions of the `depth` best scores, and of all that tie with the last; equal scores by id."""
     if depth < len(scores):
-        at = np.flatnonzero(scores >= np.partition(scores, len(scores) - depth)[len(scores) - depth])
-        at = at[np.argsort(-scores[at])]
+        cut = np.partition(scores, len(scores) - depth)[len(scores) - depth]
+        at: Rows = np.flatnonzero(scores >= cut - TIE)
     else:
-        at = np.argsort(-scores)
-    same = scores[at][1:] == scores[at][:-1]
+        at = np.arange(len(scores))
+    loss = np.rint(scores[at] * np.float32(-1 / TIE))
+    order = loss.argsort()
+    at, loss = at.take(order), loss[order]
+    same = loss[1:] == loss[:-1]
     if not same.any():
         return at
     tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
     ids = np.array(snapshot.ids(rows[at[tied]]), object)
     places = np.zeros(len(at), np.int64)
     places[tied[np.argsort(ids, kind="stable")]] = np.arange(len(tied))
-    return at[np.lexsort((places, -scores[at]))]
+    return at.take(np.lexsort((places, loss)))
 
 
 def _comparable(candidates: Candidates, sought: Sought, row: int) -> bool:
@@ -280,11 +285,9 @@ def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> t
     scores, table = printed_parts(np.stack(parts, axis=1))
     hits = []
     for at, (row, product) in enumerate(zip(rows.tolist(), snapshot.products(rows), strict=True)):
-        missing = tuple(
-            signal
-            for signal, values in zip(signals, parts, strict=True)
-            if values[at] == 0 and signal != EXACT and not candidates.vector(signal, row).any()
-        )
+        missing: tuple[str, ...] = ()
+        if 0.0 in table[at]:
+            missing = tuple(s for s in sought.vectors if not candidates.vector(s, row).any())
         variants = candidates.variants(row) if query.variants else ()
         printed = dict(zip(signals, table[at], strict=True))
         hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants))

@@ -9,7 +9,6 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -182,12 +181,6 @@ def _typos_allowed(token: str) -> int:
 def _digits(word: str) -> str:
     """A wrong letter is a typo; a wrong digit is another product."""
     return "".join(c for c in word if c.isdigit())
-
-
-@lru_cache(maxsize=4)
-def open_postings(folder: Path, stamp: int) -> Postings:
-    """`Postings.open`, kept open; `stamp` tells a folder that was written anew from the one before."""
-    return Postings.open(folder)
 
 
 def share_found(tokens: Sequence[str], document: Document, postings: Postings) -> float:
