@@ -35,7 +35,8 @@ def opened(folder: Path, content: str, **options: object) -> Source:
 def test_english_columns(tmp_path: Path) -> None:
     source = opened(
         tmp_path,
-        "SKU,Product Name,Description,Category,Brand,Price,Sale Price,Currency,Colour,EAN,MPN,Stock,Availability,URL,Lang\n"
+        "SKU,Product Name,Description,Category,Brand,Price,Sale Price,Currency,"
+        "Colour,EAN,MPN,Stock,Availability,URL,Lang\n"
         '007,Lamp,<p>Bright &amp; <b>warm</b></p>,Home > Light,Lumo,"$1,299.00",999,usd,Red,0123,M-1,4,in stock,https://x/1,EN\n',
     )
     (product,), rejects = items(source)
@@ -62,7 +63,10 @@ def test_english_columns(tmp_path: Path) -> None:
 
 
 def test_chinese_columns(tmp_path: Path) -> None:
-    text = "货号,商品名称,详情,一级类目,二级类目,品牌,价格,市场价,库存,颜色,评分\nA1,纯棉T恤,夏季新款,服装,上衣,优品,¥199,299,12,红色,4.5\n"
+    text = (
+        "货号,商品名称,详情,一级类目,二级类目,品牌,价格,市场价,库存,颜色,评分\n"
+        "A1,纯棉T恤,夏季新款,服装,上衣,优品,¥199,299,12,红色,4.5\n"
+    )
     file = tmp_path / "商品.csv"
     file.write_bytes(text.encode("gb18030"))
     source = open_source(file)
@@ -87,7 +91,8 @@ def test_what_is_no_attribute_is_kept_apart(tmp_path: Path) -> None:
     products, _ = items(source)
     assert products[0].attributes == {"colour": "red"}
     assert set(products[0].other) == {
-        "split", "label", "class_id", "source_path", "orig_w", "width", "height", "created_at", "weight_note", "shop", "serial",
+        "split", "label", "class_id", "source_path", "orig_w", "width", "height", "created_at",
+        "weight_note", "shop", "serial",
     }  # fmt: skip
     why = source.guess.ignored
     assert why["split"] == "a split"

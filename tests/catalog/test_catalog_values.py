@@ -161,8 +161,9 @@ def test_facets_keep_repeats_in_order() -> None:
 @pytest.mark.parametrize(
     ("cell", "available"),
     [
-        ("in stock", True), ("in_stock", True), ("out of stock", False), ("OutOfStock", False), ("https://schema.org/InStock", True),
-        ("preorder", True), ("有货", True), ("缺货", False), ("下架", False), ("12", True), ("0", False), ("n/a", None),
+        ("in stock", True), ("in_stock", True), ("out of stock", False), ("OutOfStock", False),
+        ("https://schema.org/InStock", True), ("preorder", True),
+        ("有货", True), ("缺货", False), ("下架", False), ("12", True), ("0", False), ("n/a", None),
     ],
 )  # fmt: skip
 def test_availability(cell: str, available: bool | None) -> None:
