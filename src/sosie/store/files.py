@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sosie.errors import StoreError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None}  # None: NumPy wrote less than it should
 
 
 @contextmanager
@@ -21,12 +21,12 @@ def explained(folder: Path, what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise StoreError(
-                f"store {folder}: could not {what}: no space left on the disk ({error.strerror}). "
+                f"store {folder}: could not {what}: no space left on the disk ({error.strerror or error}). "
                 "The store is as it was before; free some space and run it again."
             ) from error
         raise StoreError(f"store {folder}: could not {what}: {error}. The store is as it was before.") from error
     except sqlite3.Error as error:
-        hint = "free some space and run it again" if "full" in str(error) else "run it again"
+        hint = "see that the disk has space, and run it again" if "disk" in str(error) else "run it again"
         raise StoreError(
             f"store {folder}: could not {what}: {error}. The store is as it was before; {hint}."
         ) from error

@@ -3,6 +3,7 @@
 import mmap
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
@@ -95,7 +96,8 @@ class StringsFile:
 
     def discard(self) -> None:
         """Let the file go without finishing it."""
-        self._stream.close()
+        with suppress(OSError):  # what is still buffered may not fit on the disk
+            self._stream.close()
 
 
 class Ids:
