@@ -1,0 +1,178 @@
+"""The words themselves: TF-IDF of words and of characters within words, brought to `dim` numbers.
+
+Latent semantic analysis (Deerwester et al., 1990). Texts of a small catalogue don't span `dim` directions: the rest
+are random projections of what the analysis leaves out (Li et al., "Very sparse random projections", 2006), so that
+words unseen when fitting still count, and a text made of them does not look like whatever it shares a syllable with.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.encoders.state import digest, fingerprint, read_array, read_state, reservoir, unit_rows, write_state
+from sosie.text import product_text, tokens
+from sosie.types import Matrix, Product, Query, Vector
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+VERSION = 1
+BUCKETS = 1 << 15  # of hashed words, and as many of hashed character grams
+GRAMS = (3, 4, 5)  # characters
+SAMPLE = 20_000  # texts that idf and directions are learnt from
+ROWS = 4_096  # texts encoded at a time
+SPREAD = 8  # random directions a feature is spread over
+
+
+class TfIdf:
+    """Encoder of the signal "words"."""
+
+    name = "tfidf"
+    signal = "words"
+
+    def __init__(self, dim: int = 256) -> None:
+        self.dim = dim
+        self._idf = np.ones(2 * BUCKETS, np.float32)
+        self._seen = np.zeros(0, np.int32)  # features that the directions are known for, ascending
+        self._directions = np.zeros((0, 0), np.float16)  # (seen, learnt)
+        self._fingerprint = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names settings, idf and directions."""
+        if not self._fingerprint:
+            settings = (self.dim, BUCKETS, GRAMS, SPREAD)
+            self._fingerprint = fingerprint(self.name, VERSION, settings, self._idf, self._seen, self._directions)
+        return self._fingerprint
+
+    def fit(self, products: Iterable[Product]) -> None:
+        """Learn idf and directions from an even sample of the catalogue."""
+        texts = (product_text(product) for product in products)
+        counts = _features(reservoir(filter(str.strip, texts), SAMPLE))
+        present = np.bincount(counts.indices, minlength=2 * BUCKETS)
+        self._idf = (np.log((1 + counts.shape[0]) / (1 + present)) + 1).astype(np.float32)
+        self._seen = np.flatnonzero(present).astype(np.int32)
+        self._directions = _directions(self._weighted(counts)[:, self._seen], self.dim)
+        self._fingerprint = ""
+
+    def content(self, product: Product) -> str:
+        """Digest of title and description."""
+        return digest(product_text(product))
+
+    def encode(self, products: Sequence[Product]) -> Matrix:
+        """Vectors of products, (len(products), dim)."""
+        return self._encode([product_text(product) for product in products])
+
+    def encode_query(self, query: Query) -> Vector | None:
+        """Vector of the words of a question."""
+        return self._encode([query.text])[0] if query.text.strip() else None
+
+    def save(self, folder: Path) -> None:
+        """Write settings and three arrays."""
+        values = {"dim": self.dim, "fingerprint": self.fingerprint}
+        write_state(folder, self.name, values, idf=self._idf, seen=self._seen, directions=self._directions)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open what was saved."""
+        values = read_state(folder, cls.name)
+        encoder = cls(values["dim"])
+        encoder._idf, encoder._seen = np.array(read_array(folder, "idf")), np.array(read_array(folder, "seen"))
+        encoder._directions = np.array(read_array(folder, "directions"))
+        encoder._fingerprint = values["fingerprint"]
+        return encoder
+
+    def _encode(self, texts: Sequence[str]) -> Matrix:
+        out = np.zeros((len(texts), self.dim), np.float32)
+        directions = self._directions.astype(np.float32)
+        learnt = directions.shape[1]
+        for start in range(0, len(texts), ROWS):
+            rows = self._weighted(_features(texts[start : start + ROWS]))
+            known = rows[:, self._seen] @ directions
+            parts = [known]
+            if learnt < self.dim:
+                chance = _chance(self.dim - learnt)
+                parts.append(rows @ chance - known @ (directions.T @ chance[self._seen]))
+            out[start : start + ROWS] = unit_rows(np.hstack(parts))
+        return out
+
+    def _weighted(self, counts: "csr_array") -> "csr_array":
+        """Sublinear counts times idf; words and grams of a text each of unit length, so neither drowns the other."""
+        rows = counts.astype(np.float32)
+        rows.data = (1 + np.log(rows.data)) * self._idf[rows.indices]
+        line = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        block = 2 * line + (rows.indices >= BUCKETS)
+        lengths = np.sqrt(np.bincount(block, np.square(rows.data, dtype=np.float64), 2 * rows.shape[0]))
+        rows.data /= np.maximum(lengths[block], 1e-12).astype(np.float32)
+        return rows
+
+
+def _features(texts: Sequence[str]) -> "csr_array":
+    """How often each feature occurs in each text, (texts, 2 * BUCKETS): words first, then character grams."""
+    from scipy.sparse import csr_array
+
+    indices: list[NDArray[np.int64]] = []
+    counts: list[NDArray[np.float64]] = []
+    ends = [0]
+    for text in texts:
+        found: Counter[int] = Counter()
+        for token, times in Counter(tokens(text)).items():
+            for feature in _features_of(token):
+                found[feature] += times
+        ends.append(ends[-1] + len(found))
+        indices.append(np.fromiter(found, np.int64, len(found)))
+        counts.append(np.fromiter(found.values(), np.float64, len(found)))
+    flat = np.concatenate(indices) if indices else np.zeros(0, np.int64)
+    data = np.concatenate(counts) if counts else np.zeros(0)
+    return csr_array((data, flat, np.array(ends)), shape=(len(texts), 2 * BUCKETS))
+
+
+@lru_cache(maxsize=200_000)
+def _features_of(token: str) -> tuple[int, ...]:
+    # Chinese words are short: pairs of their characters are what grams of three are elsewhere.
+    short = not token.isascii() and len(token) <= 4
+    padded = f" {token} "
+    grams = {padded[at : at + size] for size in GRAMS for at in range(len(padded) - size + 1)}
+    if short:
+        grams |= {a + b for a, b in pairwise(token)} or {token}
+    return (_hash(token), *sorted(BUCKETS + _hash(gram) for gram in grams))
+
+
+def _hash(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass")) % BUCKETS
+
+
+def _directions(rows: Any, dim: int) -> NDArray[np.float16]:  # noqa: ANN401 (a sparse array, (texts, features))
+    """Right singular vectors of the largest singular values, (features, at most dim), signs fixed."""
+    texts, features = rows.shape
+    if min(texts, features) <= dim:
+        right = np.zeros((0, features))
+        if texts:
+            _, values, right = np.linalg.svd(rows.toarray(), full_matrices=False)
+            right = right[values > 1e-4]
+    else:
+        from sklearn.utils.extmath import randomized_svd
+
+        _, _, right = randomized_svd(rows, dim, n_iter=2, random_state=0)
+    signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)]) if len(right) else np.ones(0)
+    directions: NDArray[np.float16] = np.ascontiguousarray((right * signs[:, None]).T, dtype=np.float16)
+    return directions
+
+
+@lru_cache(maxsize=2)
+def _chance(dim: int) -> Matrix:
+    """Random directions of every feature, (2 * BUCKETS, dim): the same in every process."""
+    generator = np.random.default_rng(0)
+    spread = min(SPREAD, dim)
+    matrix = np.zeros((2 * BUCKETS, dim), np.float32)
+    places = generator.integers(0, dim, (2 * BUCKETS, spread))
+    signs = generator.choice(np.array([-1, 1], np.float32), (2 * BUCKETS, spread)) / np.float32(np.sqrt(spread))
+    np.add.at(matrix, (np.arange(2 * BUCKETS)[:, None], places), signs)
+    return matrix
