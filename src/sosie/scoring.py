@@ -112,7 +112,7 @@ def combine(cosines: Mapping[str, NDArray[np.float32]], omega: Mapping[str, floa
     return np.stack([values * np.float32(omega[signal] / total) for signal, values in cosines.items()])
 
 
-def printed_parts(parts: NDArray[np.float32]) -> tuple[list[float], list[list[float]]]:
+def printed_parts(parts: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores and parts, (hits, signals), rounded to four decimals so that printed parts add up to the printed score.
 
     In each row the largest remainders are rounded up first (Hamilton's method), so no part is off by a whole unit.
@@ -123,4 +123,4 @@ def printed_parts(parts: NDArray[np.float32]) -> tuple[list[float], list[list[fl
     floors = np.floor(exact)
     place = np.argsort(np.argsort(floors - exact, axis=1, kind="stable"), axis=1)
     floors += place < (totals - floors.sum(axis=1))[:, None]
-    return ((totals + 0.0) / unit).tolist(), ((floors + 0.0) / unit).tolist()  # + 0.0: no "-0.0" is printed
+    return (totals + 0.0) / unit, (floors + 0.0) / unit  # + 0.0: no "-0.0" is printed

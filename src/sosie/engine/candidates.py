@@ -207,7 +207,13 @@ class Candidates:
 
     def vectors(self, signal: str, rows: Rows) -> Matrix:
         """The vectors of rows of the snapshot, (rows, dim)."""
-        return np.stack([self.vector(signal, row) for row in rows.tolist()])
+        base, matrix = self.snapshot.base, self.generation.matrices[signal]
+        if base == self.snapshot.size:
+            return matrix[rows]
+        found = np.empty((len(rows), matrix.shape[1]), np.float32)
+        late = rows >= base
+        found[~late], found[late] = matrix[rows[~late]], self.delta[signal][rows[late] - base]
+        return found
 
     def variants(self, row: int) -> tuple[str, ...]:
         """Ids of the other living rows of a row's group, in the order of rows."""

@@ -282,7 +282,7 @@ def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> t
             parts.append(sought.words[rows])
         else:
             parts.append(candidates.cosines(signal, sought.vectors[signal], rows) * np.float32(sought.shares[signal]))
-    scores, table = printed_parts(np.stack(parts, axis=1))
+    scores, table = (values.tolist() for values in printed_parts(np.stack(parts, axis=1)))
     hits = []
     for at, (row, product) in enumerate(zip(rows.tolist(), snapshot.products(rows), strict=True)):
         missing: tuple[str, ...] = ()

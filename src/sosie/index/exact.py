@@ -41,6 +41,19 @@ def inner_products(matrix: Matrix, query: Vector, rows: Rows) -> Vector:
     return scores
 
 
+def inner_products_of_lists(matrix: Matrix, queries: Matrix, rows: Rows) -> Matrix:
+    """Inner products of each query, (queries, dim), with its own list of rows, (queries, any); -1 for a row gives 0."""
+    import faiss
+
+    rows = np.ascontiguousarray(rows, np.int64)
+    queries = np.ascontiguousarray(queries, np.float32)
+    scores = np.zeros(rows.shape, np.float32)
+    if rows.size and len(matrix):
+        pointers = [faiss.swig_ptr(array) for array in (scores, queries, matrix, rows)]
+        faiss.fvec_inner_products_by_idx(*pointers, queries.shape[1], *rows.shape)  # type: ignore[attr-defined]
+    return np.where(rows < 0, np.float32(0), scores)
+
+
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Positions of the k largest scores, best first; equal scores by position, at the cut too."""
     if k < len(scores):
