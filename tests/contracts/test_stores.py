@@ -356,8 +356,8 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(STEP, min_size=1, max_size=6))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, min_size=1, max_size=4))
 def test_any_sequence_of_writes_agrees_with_a_dict(
     kind: type[LocalStore], tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[dict[str, int], set[str], bool]]
 ) -> None:

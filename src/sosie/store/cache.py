@@ -5,10 +5,11 @@ file costs time, never data; a damaged one is thrown away.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from sosie.store.files import explained
 from sosie.store.strings import encode_text
 from sosie.types import Mask, Matrix
 
+Result = TypeVar("Result")
+
 LIMIT = 16 << 30  # bytes
 LEFT = 0.75  # share of the limit that is left when it was passed: so that not every put has to make room
 WAIT = 60.0  # seconds for another process's commit
 _SCHEMA = """
-create table if not exists vectors
-  (number integer primary key, encoder text not null, key blob not null unique, vector blob not null)
+create table if not exists vectors (number integer primary key, key blob not null unique, vector blob not null)
 """
 
 
@@ -33,59 +35,58 @@ class VectorCache:
 
     def get(self, fingerprint: str, contents: Sequence[str], dim: int) -> tuple[Mask, Matrix]:
         """Which contents are known, (contents,), and their vectors, (contents, dim); zeros for unknown ones."""
-        found = np.zeros(len(contents), np.bool_)
-        vectors = np.zeros((len(contents), dim), np.float32)
-        if not self._file.exists():
-            return found, vectors
-        with self._connected("read its cache") as connection:
-            find = connection.cursor()
+
+        def read(connection: sqlite3.Connection) -> tuple[Mask, Matrix]:
+            found = np.zeros(len(contents), np.bool_)
+            vectors = np.zeros((len(contents), dim), np.float32)
             for row, key in enumerate(_keys(fingerprint, contents)):
-                for (raw,) in find.execute("select vector from vectors where key = ?", (key,)):
+                for (raw,) in connection.execute("select vector from vectors where key = ?", (key,)):
                     if len(raw) == 4 * dim:
                         vectors[row] = np.frombuffer(raw, "<f4")
                         found[row] = True
-        return found, vectors
+            return found, vectors
+
+        return self._run("read its cache", read)
 
     def put(self, fingerprint: str, contents: Sequence[str], vectors: Matrix) -> None:
         """Keep vectors, (contents, dim); the oldest go when there are too many. Raises StoreError: disk full."""
-        if not len(contents):
-            return
         rows = np.ascontiguousarray(vectors, "<f4")
-        with self._connected("keep vectors in its cache") as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute("begin immediate")
                 connection.executemany(
-                    "insert or replace into vectors (encoder, key, vector) values (?, ?, ?)",
-                    (
-                        (fingerprint, key, row.tobytes())
-                        for key, row in zip(_keys(fingerprint, contents), rows, strict=True)
-                    ),
+                    "insert or replace into vectors (key, vector) values (?, ?)",
+                    ((key, row.tobytes()) for key, row in zip(_keys(fingerprint, contents), rows, strict=True)),
                 )
             if _used(connection) > self._limit:
                 _shrink(connection, int(LEFT * self._limit))
 
+        if len(contents):
+            self._run("keep vectors in its cache", write)
+
     def gc(self, limit: int | None = None) -> int:
         """Drop the oldest vectors until at most `limit` bytes are used; returns how many bytes are."""
-        if not self._file.exists():
-            return 0
-        with self._connected("shrink its cache") as connection:
+
+        def shrink(connection: sqlite3.Connection) -> int:
             _shrink(connection, self._limit if limit is None else limit)
             return _used(connection)
 
-    @contextmanager
-    def _connected(self, what: str) -> Iterator[sqlite3.Connection]:
+        return self._run("shrink its cache", shrink)
+
+    def _run(self, what: str, work: Callable[[sqlite3.Connection], Result]) -> Result:
         with explained(self._file.parent.parent, what):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             try:
-                connection = _open(self._file)
+                with closing(_open(self._file)) as connection:
+                    return work(connection)
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError):
+                if type(error) is not sqlite3.DatabaseError:  # its children don't tell of damage
                     raise
-                for suffix in ("", "-wal", "-shm"):
-                    self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
-                connection = _open(self._file)
-            with closing(connection):
-                yield connection
+            for suffix in ("", "-wal", "-shm"):
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+            with closing(_open(self._file)) as connection:
+                return work(connection)
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -118,13 +119,11 @@ def _used(connection: sqlite3.Connection) -> int:
 
 
 def _shrink(connection: sqlite3.Connection, limit: int) -> None:
-    used = _used(connection)
-    if used <= limit:
-        return
     (count,) = connection.execute("select count(*) from vectors").fetchone()
-    gone = count - int(count * limit / used)
-    connection.execute(
-        "delete from vectors where number in (select number from vectors order by number limit ?)", (gone,)
-    )
-    connection.execute("pragma incremental_vacuum").fetchall()
-    connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    while count and (used := _used(connection)) > limit:
+        gone = max(1, count - int(count * limit / used))
+        connection.execute(
+            "delete from vectors where number in (select number from vectors order by number limit ?)", (gone,)
+        )
+        connection.executescript("pragma incremental_vacuum; pragma wal_checkpoint(truncate)")  # execute: one page
+        count -= gone

@@ -216,15 +216,23 @@ def _insert(connection: sqlite3.Connection, number: int, addition: Addition) -> 
 
 def _open_reading(file: Path) -> sqlite3.Connection:
     address = f"file:{quote(str(file.resolve()))}?mode=ro"
+    try:
+        return _connect(address)
+    except sqlite3.OperationalError:
+        log = file.with_name(file.name + "-wal")
+        if not file.exists() or (log.exists() and log.stat().st_size):
+            raise
+        # On read-only media SQLite can't make the shared memory that WAL needs; nobody can write there either.
+        return _connect(f"{address}&immutable=1")
+
+
+def _connect(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, timeout=WAIT, isolation_level=None)
     try:
         connection.execute("select 1 from sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except BaseException:
         connection.close()
-        if file.with_name(file.name + "-wal").exists() or not file.exists():
-            raise
-        # On read-only media SQLite can't make the shared memory that WAL needs; nobody can write there either.
-        return sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
+        raise
     return connection
 
 

@@ -10,12 +10,12 @@ from sosie.types import Product, Review
 
 _TUPLES = ("category", "images", "videos")
 _MAPPINGS = ("attributes", "other", "identifiers")
-_PLAIN = tuple(field.name for field in fields(Product) if field.name not in (*_MAPPINGS, "reviews"))
+_PLAIN = tuple(field.name for field in fields(Product) if field.name not in ("id", *_MAPPINGS, "reviews"))
 
 
 def encode_record(product: Product) -> bytes:
     """JSON of the fields that say something."""
-    record: dict[str, object] = {}
+    record: dict[str, object] = {"id": product.id}
     for name in _PLAIN:
         value = getattr(product, name)
         if value is not None and value != "" and value != ():
