@@ -129,13 +129,15 @@ def _category(product: Product) -> str:
 
 
 def _scales(logs: Mapping[str, "array[float]"]) -> dict[str, tuple[float, float]]:
-    everything = np.concatenate([np.frombuffer(values) for values in logs.values()])
+    by = {category: np.frombuffer(values) for category, values in logs.items()}
+    everything = np.concatenate(list(by.values()))
     middle, wide = float(np.median(everything)), _spread(everything)
+    rests = [own - np.median(own) for own in by.values() if len(own) > TRUST]
+    usual = _spread(np.concatenate(rests)) if rests else wide  # of a category, where one has too few products to tell
     scales = {}
-    for category, values in logs.items():
-        own = np.frombuffer(values)
+    for category, own in by.items():
         trust = len(own) / (len(own) + TRUST)
-        scales[category] = (float(np.median(own)), trust * _spread(own) + (1 - trust) * wide)
+        scales[category] = (float(np.median(own)), trust * _spread(own) + (1 - trust) * usual)
     return scales | {"": (middle, wide)}
 
 

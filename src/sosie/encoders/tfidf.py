@@ -5,6 +5,7 @@ are random projections of what the analysis leaves out (Li et al., "Very sparse 
 words unseen when fitting still count, and a text made of them does not look like whatever it shares a syllable with.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -28,6 +29,7 @@ BUCKETS = 1 << 15  # of hashed words, and as many of hashed character grams
 GRAMS = (3, 4, 5)  # characters
 SAMPLE = 20_000  # texts that idf and directions are learnt from
 ROWS = 4_096  # texts encoded at a time
+_HAN = re.compile("[\u3400-\u9fff]")
 SPREAD = 8  # random directions a feature is spread over
 
 
@@ -136,12 +138,10 @@ def _features(texts: Sequence[str]) -> "csr_array":
 
 @lru_cache(maxsize=200_000)
 def _features_of(token: str) -> tuple[int, ...]:
-    # Chinese words are short: pairs of their characters are what grams of three are elsewhere.
-    short = not token.isascii() and len(token) <= 4
     padded = f" {token} "
     grams = {padded[at : at + size] for size in GRAMS for at in range(len(padded) - size + 1)}
-    if short:
-        grams |= {a + b for a, b in pairwise(token)} or {token}
+    if not token.isascii():  # Chinese words are short: a character or two are what grams are elsewhere
+        grams |= {*_HAN.findall(token), *(a + b for a, b in pairwise(token))}
     return (_hash(token), *sorted(BUCKETS + _hash(gram) for gram in grams))
 
 
@@ -151,12 +151,10 @@ def _hash(text: str) -> int:
 
 def _directions(rows: Any, dim: int) -> NDArray[np.float16]:  # noqa: ANN401 (a sparse array, (texts, features))
     """Right singular vectors of the largest singular values, (features, at most dim), signs fixed."""
-    texts, features = rows.shape
-    if min(texts, features) <= dim:
-        right = np.zeros((0, features))
-        if texts:
-            _, values, right = np.linalg.svd(rows.toarray(), full_matrices=False)
-            right = right[values > 1e-4]
+    if rows.shape[0] <= 4 * dim:  # few texts: exactly, by their inner products
+        values, left = np.linalg.eigh((rows @ rows.T).toarray().astype(np.float64))
+        kept = np.flatnonzero(values > 1e-6)[::-1][:dim]
+        right = (rows.T @ (left[:, kept] / np.sqrt(values[kept]))).T
     else:
         from sklearn.utils.extmath import randomized_svd
 
