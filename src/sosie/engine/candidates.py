@@ -282,6 +282,8 @@ class Candidates:
             return rows, self.scores(sought, rows), True
         assert self.generation.codes is not None
         found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth)
+        if len(found) == 0:
+            return found, seeming, False
         deepest = seeming[-1]
         rows, seeming = self._expand(found, seeming)
         kept = living[rows]
@@ -369,7 +371,7 @@ def _open_generation(folder: Path, stamp: tuple[int, int]) -> _Generation:
         signals = tuple(about["signals"])
         factors = dict(zip(signals, about["graph"] or (), strict=False))
         has_codes, has_graph = bool(about["codes"]), about["graph"] is not None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise StoreError(f"{folder}: the index can't be opened ({error}); build the store again.") from error
     codes = Codes.load(folder / "codes.bin") if has_codes else None
     graph = Graph.load(folder / "graph.faiss") if has_graph else None

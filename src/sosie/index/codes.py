@@ -20,6 +20,7 @@ PER_CODE = 8  # dimensions that share a code of 4 bits in a large signal
 LEAST_CODES = 32  # of a signal: a small one gets a code for every four, two or one of its dimensions
 TRAIN_ROWS = 30_000
 BLOCK = 16_384
+FEW = 256  # rows that are decoded and scored: the scan loses rows that tie for the last place
 
 
 class Codes:
@@ -41,8 +42,8 @@ class Codes:
         self.index.pq.cp.min_points_per_centroid = 1  # a small catalogue is no reason for a warning
         if size == 0:
             return
-        step = max(1, size // TRAIN_ROWS)
-        self.index.train(self._spread(matrix[np.arange(0, size, step)]))
+        sample = matrix[np.arange(0, size, max(1, size // TRAIN_ROWS))]
+        self.index.train(self._spread(np.resize(sample, (max(len(sample), 16), dim))))  # it needs one row a code
         for start in range(0, size, BLOCK):
             self.index.add(self._spread(matrix[start : start + BLOCK]))
 
@@ -53,8 +54,18 @@ class Codes:
 
     def nearest(self, query: Vector, k: int) -> tuple[Rows, Vector]:
         """The k rows that look best to one query, (dim,), and what they seem to score."""
-        scores, rows = self.index.search(self._spread(query[None]), min(k, self.index.ntotal))
-        return rows[0], scores[0]
+        scores, rows = self._scan(self._spread(query[None]), k)
+        there = rows[0] >= 0
+        return rows[0][there], scores[0][there]
+
+    def _scan(self, wide: Matrix, k: int) -> tuple[Matrix, Rows]:
+        size = self.index.ntotal
+        if size > FEW:
+            scores, rows = self.index.search(wide, min(k, size))
+            return scores, rows
+        products = wide @ self.index.reconstruct_n(0, size).T
+        rows = np.argsort(-products, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(products, rows, 1), rows
 
     def search(self, queries: Matrix, k: int, *, allowed: Rows | None = None) -> Neighbours:
         """The k best rows a query, best first, equal scores by row; `allowed` (ascending) limits the rows."""
@@ -63,14 +74,14 @@ class Codes:
             return tidy(np.full((len(queries), 1), -1, np.int64), np.zeros((len(queries), 1), np.float32), k)
         wide = self._spread(np.ascontiguousarray(queries, np.float32))
         if allowed is None:
-            scores, rows = self.index.search(wide, min(k, size))
+            scores, rows = self._scan(wide, k)
             return tidy(rows, scores, k)
         kept = np.zeros(size, np.bool_)
         kept[allowed] = True
         depth = min(size, 2 * k * size // len(allowed))
         while True:
-            scores, rows = self.index.search(wide, depth)
-            rows = np.where(kept[rows], rows, -1)
+            scores, rows = self._scan(wide, depth)
+            rows = np.where(kept[rows] & (rows >= 0), rows, -1)
             if depth == size or (rows >= 0).sum(axis=1).min() >= min(k, len(allowed)):
                 return tidy(rows, scores, k)
             depth = min(size, depth * 4)

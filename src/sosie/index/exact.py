@@ -123,6 +123,6 @@ class Exact:
         index = cls()
         try:
             index.matrix = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise StoreError(f"{file}: the vectors can't be opened ({error}); build the store again.") from error
         return index

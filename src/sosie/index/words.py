@@ -115,7 +115,7 @@ class Postings:
             if len(words) != about["words"] or len(starts) != len(words) + 1 or starts[-1] != len(postings):
                 raise ValueError("its files don't belong together")
             return cls(int(about["rows"]), words, starts, postings)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
             raise StoreError(f"{folder}: the words can't be opened ({error}); build the store again.") from error
 
     def scores(self, tokens: Sequence[str]) -> Vector:
