@@ -342,10 +342,12 @@ def test_roll_back_restores_the_earlier_generation_with_its_delta(store: LocalSt
     with pytest.raises(StoreError, match="no earlier generation"):
         store.rollback()
     write(store, [product("x", 5)], rebuild=True)
+    left = store.snapshot().version
     store.rollback()
     check(store.snapshot(), {p.id: p for p in [product("a"), product("b", 20)]})
     write(store, [product("y", 6)])
     write(store, [product("w", 6)], rebuild=True)
+    assert store.snapshot().version != left, "a version names one state for ever"
     check(store.snapshot(), {p.id: p for p in [product("a"), product("b", 20), product("y", 6), product("w", 6)]})
 
 

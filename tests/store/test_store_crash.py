@@ -296,3 +296,16 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
     assert (folder / "gen-notes").exists()
     assert products(4)[0] == store.snapshot().products([0])[0]
     assert store.snapshot().matrix("text").shape == (COUNT, DIM)
+
+
+def test_a_generation_that_was_never_switched_to_is_no_state_to_go_back_to(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store")
+    write_state(store, 2, rebuild=True)
+    before = (store.folder / "manifest.json").read_bytes()
+    write_state(store, 3, rebuild=True)
+    (store.folder / "manifest.json").write_bytes(before)  # as if killed just before the switch
+    assert read_state(store.folder) == 2
+    write_state(store, 4, rebuild=False)
+    write_state(store, 5, rebuild=True)
+    store.rollback()
+    assert read_state(store.folder) == 4

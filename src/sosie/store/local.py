@@ -21,7 +21,7 @@ from sosie.store.files import explained, sync_folder
 from sosie.store.generation import open_generation
 from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
 from sosie.store.snapshot import Snapshot
-from sosie.store.tidy import drop_unfinished
+from sosie.store.tidy import drop_leftovers
 from sosie.store.writer import Writer
 
 LOCK, HOLDER = "write.lock", "writer.json"
@@ -114,7 +114,8 @@ class LocalStore:
     def rollback(self) -> int:
         """Go back to the generation before the current one, its delta included; returns its number. Raises StoreError.
 
-        Works on a store whose manifest is damaged, too: it then goes to the last whole generation.
+        Works on a store whose manifest is damaged, too: it then goes to the last whole generation. The state that
+        is left is removed by the next writer.
         """
         if not self.exists(self.folder):
             raise StoreError(f"{self.folder}: there is no store here.")
@@ -131,7 +132,8 @@ class LocalStore:
             with explained(self.folder, f"go back to gen-{earlier[-1]}"):
                 if manifest is None:  # nobody knows which commit of its delta counted last
                     back = replace(back, commit=last_commit(delta_file(self.folder, earlier[-1])))
-                back.write(self.folder)
+                newest = max(back.newest, manifest.newest if manifest else 0, *whole)
+                replace(back, newest=newest).write(self.folder)
             return earlier[-1]
 
     @contextmanager
@@ -149,7 +151,7 @@ class LocalStore:
             with explained(self.folder, "lock it for writing"):
                 since = datetime.now(UTC).isoformat(timespec="seconds")
                 holder.write_text(json.dumps({"pid": os.getpid(), "since": since}))
-                drop_unfinished(self.folder)
+                drop_leftovers(self.folder)
             yield
         finally:
             holder.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ class Manifest:
 
     config: Config
     generation: int = 0  # 0: nothing was built yet
+    newest: int = 0  # the highest number a generation ever had: none is given twice, also after a roll-back
     commit: int = 0  # the last commit of the delta that counts; 0: none since the generation
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)  # where the products came from; plain JSON
@@ -41,6 +42,7 @@ class Manifest:
         content = {
             "format": FORMAT,
             "generation": self.generation,
+            "newest": self.newest,
             "commit": self.commit,
             "config": self.config.model_dump(mode="json"),
             "signals": {name: asdict(state) for name, state in self.signals.items()},
@@ -95,6 +97,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(
             config=parse_config(content["config"], str(file)),
             generation=int(content["generation"]),
+            newest=int(content["newest"]),
             commit=int(content["commit"]),
             signals={name: SignalState(**state) for name, state in content["signals"].items()},
             source=content["source"],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sosie.store.columns import ColumnsBuilder
 from sosie.store.files import reserve, sync_folder, sync_tree
 from sosie.store.generation import mean_file, vectors_file
-from sosie.store.manifest import Manifest, SignalState, generation_folder, whole_generations
+from sosie.store.manifest import Manifest, SignalState, generation_folder
 from sosie.store.records import decode_record, read_record
 from sosie.store.snapshot import Snapshot
 from sosie.store.staging import BATCH, Staged
@@ -51,7 +51,7 @@ class NewGeneration:
         anew: Collection[str],
     ) -> "NewGeneration":
         """Write everything but new vectors into a new folder. Raises OSError; then the folder is gone again."""
-        number = max([old.generation.number, *whole_generations(old.store)]) + 1
+        number = max(old.manifest.generation, old.manifest.newest) + 1
         folder = generation_folder(old.store, number)
         folder.mkdir()
         try:
@@ -105,7 +105,7 @@ class NewGeneration:
             scale = self._scales.get(signal) or Scale(np.zeros(matrix.shape[1], np.float32))
             np.save(mean_file(self.folder, signal), np.asarray(scale.mean, np.float32))
         sync_tree(self.folder)
-        fresh = replace(manifest, generation=self._number, commit=0, signals=self._states)
+        fresh = replace(manifest, generation=self._number, newest=self._number, commit=0, signals=self._states)
         fresh.write(self.folder)
         sync_folder(self.folder.parent)
         return fresh

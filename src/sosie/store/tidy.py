@@ -1,6 +1,7 @@
 """Removing what no state of a store refers to any more."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from sosie.errors import StoreError
@@ -12,18 +13,17 @@ from sosie.store.snapshot import ENCODERS
 KEPT = 2  # generations: the current one, and one to go back to
 
 
-def drop_unfinished(store: Path) -> None:
-    """Remove what a killed writer left: generations without a manifest, encoders half saved."""
+def drop_leftovers(store: Path) -> None:
+    """Remove what a killed writer left, finished or not, what a roll-back left behind, and encoders half saved."""
     try:
         current = read_manifest(store).generation
     except StoreError:
         return  # nothing is removed from a damaged store
-    whole = {current, *whole_generations(store)}
+    kept = {current, *(number for number in whole_generations(store) if number < current)}
     for folder in store.glob("gen-*"):
         number = folder.name.removeprefix("gen-")
-        if number.isdigit() and int(number) not in whole:
-            shutil.rmtree(folder, ignore_errors=True)
-            remove_delta(store, int(number))
+        if number.isdigit() and int(number) not in kept:
+            _drop(store, int(number))
     for folder in (store / ENCODERS).glob("*.partial"):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -34,8 +34,7 @@ def drop_old_generations(store: Path, current: int) -> None:
     kept = {current, *earlier[-(KEPT - 1) :]}
     for number in whole_generations(store):
         if number not in kept:
-            shutil.rmtree(generation_folder(store, number), ignore_errors=True)
-            remove_delta(store, number)
+            _drop(store, number)
     try:
         manifests = [read_manifest(generation_folder(store, number)) for number in kept]
     except StoreError:
@@ -44,3 +43,9 @@ def drop_old_generations(store: Path, current: int) -> None:
     for folder in (store / ENCODERS).glob("*"):
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drop(store: Path, number: int) -> None:
+    shutil.rmtree(generation_folder(store, number), ignore_errors=True)
+    with suppress(OSError):  # what can't be removed now is removed another time
+        remove_delta(store, number)
