@@ -87,7 +87,7 @@ def build_candidates(
     base = len(arrays[0]) if arrays else 0
     dims = [matrix.shape[1] for matrix in arrays]
     with_codes = base >= settings.codes_from and len(first) > 0
-    with_graph = base >= settings.graph_from and 0 < sum(dims) <= GRAPH_DIMS
+    with_graph = base >= settings.graph_from and 0 < sum(dims) <= GRAPH_DIMS and len(first) > GRAPH_SAMPLE
     factors = _factors(signals, omega)
     np.save(folder / "members.npy", members)
     np.save(folder / "starts.npy", starts)
@@ -95,7 +95,7 @@ def build_candidates(
         codes = Codes(dims)
         codes.build(Fused(arrays, (1.0,) * len(arrays), first))
         codes.save(folder / "codes.bin")
-    if with_graph and len(first) > GRAPH_SAMPLE:
+    if with_graph:
         with_graph = _build_graph(Fused(arrays, factors, first), folder / "graph.faiss")
     about = {
         "signals": signals,

@@ -47,8 +47,8 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
     _check(query)
     candidates = Candidates.open(snapshot)
     liked, unliked = _rows(snapshot, query.like), _rows(snapshot, query.unlike)
-    sought, notes = _sought(candidates, query, liked, unliked, encoders)
     allowed = _allowed(snapshot, query, liked)
+    sought, notes = _sought(candidates, query, liked, unliked, encoders)
     total = None if allowed is None else int(np.count_nonzero(allowed))
     hits: tuple[Hit, ...] = ()
     if sought is not None and total != 0 and query.limit:
