@@ -266,7 +266,7 @@ class Candidates:
         while sought.vectors and depth < max(base // 4, 1):
             rows, scores, deep = self._propose(sought, living, depth, need)
             depth *= 4
-            if deep or depth >= base // 4:
+            if deep:
                 fresh = ~np.isin(late, rows) if len(late) else slice(None)
                 yield np.concatenate([rows, late[fresh]]), np.concatenate([scores, late_scores[fresh]])
         rows = np.flatnonzero(living)

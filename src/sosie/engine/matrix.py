@@ -80,6 +80,7 @@ def _dense(candidates: Candidates, rows: NDArray[np.int64], progress: Progress |
                 right = candidates.vectors(signal, rows[other : other + BLOCK])
                 scores[above, other : other + BLOCK] += left @ right.T
         scores[above, start:] *= inverse[above, None] + inverse[None, start:]
+        scores[above, above] = (scores[above, above] + scores[above, above].T) / 2  # BLAS rounds the two differently
         scores[start:, above] = scores[above, start:].T
         if progress is not None:
             progress("matrix", above.stop, len(rows))

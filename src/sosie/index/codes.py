@@ -43,7 +43,10 @@ class Codes:
         if size == 0:
             return
         sample = matrix[np.arange(0, size, max(1, size // TRAIN_ROWS))]
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)  # thousands of tiny steps: threads would mostly wait for one another
         self.index.train(self._spread(np.resize(sample, (max(len(sample), 16), dim))))  # it needs one row a code
+        faiss.omp_set_num_threads(threads)
         for start in range(0, size, BLOCK):
             self.index.add(self._spread(matrix[start : start + BLOCK]))
 

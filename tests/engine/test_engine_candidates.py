@@ -1,0 +1,170 @@
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_snapshot import FakeSnapshot
+
+from sosie.config import Config, IndexSettings
+from sosie.engine import candidates as module
+from sosie.engine.candidates import Candidates, Sought, build_candidates
+from sosie.errors import StoreError
+from sosie.types import Product
+
+
+def unit(seed: int, size: int, dim: int, inner: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    rows = generator.standard_normal((size, inner)) @ generator.standard_normal((inner, dim))
+    rows += 0.3 * generator.standard_normal(rows.shape)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def opened(
+    folder: Path, raw: dict[str, np.ndarray], codes_from: int = 100, graph_from: int = 10**9, **more: object
+) -> Candidates:
+    size = len(next(iter(raw.values())))
+    config = Config(index=IndexSettings(codes_from=codes_from, graph_from=graph_from))
+    return Candidates.open(FakeSnapshot(folder, [Product(f"p{i:05}") for i in range(size)], raw, config=config, **more))
+
+
+def exact_top(candidates: Candidates, sought: Sought, allowed: np.ndarray, k: int = 10) -> np.ndarray:
+    scores = sum(s * (candidates.generation.matrices[n] @ sought.vectors[n]) for n, s in sought.shares.items())
+    rows = np.flatnonzero(allowed)
+    return rows[np.argsort(-scores[rows])[:k]]
+
+
+def found_top(candidates: Candidates, sought: Sought, allowed: np.ndarray | None, k: int = 10) -> np.ndarray:
+    rows, scores = next(candidates.find(sought, allowed, k))
+    return rows[np.argsort(-scores)[:k]]
+
+
+def asked(candidates: Candidates, row: int, shares: dict[str, float]) -> Sought:
+    return Sought({signal: candidates.vector(signal, row) for signal in shares}, shares)
+
+
+def random_filter(
+    generator: np.random.Generator, candidates: Candidates, row: int, share: float, kind: str
+) -> np.ndarray:
+    size = candidates.snapshot.size
+    if kind == "random":
+        return generator.random(size) < share
+    likeness = candidates.generation.matrices["a"] @ candidates.vector("a", row)
+    edge = np.quantile(likeness, 1 - share if kind == "near" else share)
+    return likeness >= edge if kind == "near" else likeness <= edge
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Candidates:
+    raw = {"a": unit(1, 12_000, 64, 12), "b": unit(2, 12_000, 48, 10), "c": unit(3, 12_000, 24, 6)}
+    return opened(tmp_path_factory.mktemp("three"), raw)
+
+
+@pytest.mark.parametrize("kind", ["random", "near", "far"])
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1, 0.01, 0.001])
+def test_recall_at_random_weights_and_filters(
+    three: Candidates, share: float, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EXACT_ROWS", 300)  # so that this small catalogue takes the roads of a large one
+    generator = np.random.default_rng(int(share * 1000))
+    found = []
+    for row in generator.choice(12_000, 25, replace=False).tolist():
+        shares = dict(zip("abc", generator.dirichlet([0.5] * 3).tolist(), strict=True))
+        allowed = None if share == 1 else random_filter(generator, three, row, share, kind)
+        sought = asked(three, row, shares)
+        truth = exact_top(three, sought, np.ones(12_000, bool) if allowed is None else allowed)
+        found.append(len(np.intersect1d(found_top(three, sought, allowed), truth)) / max(len(truth), 1))
+    assert np.mean(found) >= 0.95
+    if share <= 0.02:
+        assert min(found) == 1.0
+
+
+def test_a_graph_serves_one_signal_and_default_weights_only(tmp_path: Path) -> None:
+    candidates = opened(tmp_path, {"a": unit(1, 3_000, 32, 8), "b": unit(2, 3_000, 16, 5)}, graph_from=1_000)
+    assert candidates.generation.graph is not None
+    factors = candidates.generation.graph_factors
+    default = {signal: factor**2 for signal, factor in factors.items()}
+    assert sum(default.values()) == pytest.approx(1)
+    assert candidates._graph_for(asked(candidates, 5, default)) is candidates.generation.graph
+    assert candidates._graph_for(asked(candidates, 5, {"a": 0.9, "b": 0.1})) is None
+    assert candidates._graph_for(asked(candidates, 5, {"a": 1.0})) is None
+    found = [
+        len(np.intersect1d(found_top(candidates, s, None), exact_top(candidates, s, np.ones(3_000, bool)))) / 10
+        for s in (asked(candidates, row, default) for row in range(0, 3_000, 60))
+    ]
+    assert np.mean(found) >= 0.95
+
+
+def test_a_graph_that_misses_too_much_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRAPH_RECALL", 1.01)
+    candidates = opened(tmp_path, {"a": unit(1, 2_000, 32, 8)}, graph_from=1_000)
+    assert candidates.generation.graph is None
+    assert not (tmp_path / "graph.faiss").exists()
+
+
+def test_many_dimensions_get_no_graph(tmp_path: Path) -> None:
+    wide = {"a": unit(1, 1_100, module.GRAPH_DIMS + 1, 8)}
+    assert opened(tmp_path, wide, graph_from=1_000).generation.graph is None
+
+
+def test_equal_and_empty_rows_stand_once_in_the_index(tmp_path: Path) -> None:
+    rows = unit(1, 600, 16, 5)
+    rows[100:200] = rows[100]
+    rows[300:350] = 0
+    candidates = opened(tmp_path, {"a": rows})
+    generation = candidates.generation
+    assert generation.codes is not None
+    assert generation.codes.index.ntotal == 600 - 99 - 50
+    lists = [generation.members[a:b].tolist() for a, b in zip(generation.starts, generation.starts[1:], strict=False)]
+    assert list(range(100, 200)) in lists
+    assert sorted(generation.members.tolist()) == [row for row in range(600) if not 300 <= row < 350]
+
+
+def test_rows_that_differ_in_one_signal_are_two(tmp_path: Path) -> None:
+    a, b = unit(1, 400, 16, 5), unit(2, 400, 16, 5)
+    a[10:20], b[10:20] = a[10], b[10]
+    b[15] = -b[15]
+    candidates = opened(tmp_path, {"a": a, "b": b})
+    lists = np.diff(candidates.generation.starts)
+    assert sorted(lists[lists > 1].tolist()) == [9]
+
+
+def test_waves_widen_until_they_hold_every_living_row(three: Candidates) -> None:
+    sought = asked(three, 5, {"a": 0.5, "b": 0.3, "c": 0.2})
+    waves = [rows for rows, _ in three.find(sought, None, 5)]
+    assert [len(np.unique(rows)) for rows in waves] == [len(rows) for rows in waves]
+    assert all(len(a) < len(b) for a, b in pairwise(waves))
+    assert len(waves[-1]) == 12_000
+    assert len(waves) >= 3
+
+
+def test_scores_are_exact(three: Candidates) -> None:
+    sought = asked(three, 5, {"a": 0.5, "b": 0.3, "c": 0.2})
+    rows, scores = next(three.find(sought, None, 5))
+    expected = sum(s * (three.generation.matrices[n][rows] @ sought.vectors[n]) for n, s in sought.shares.items())
+    assert np.allclose(scores, expected, atol=1e-5)
+    assert scores.max() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_folder_written_anew_is_opened_anew(tmp_path: Path) -> None:
+    first = opened(tmp_path, {"a": unit(1, 300, 16, 5)})
+    second = opened(tmp_path, {"a": unit(1, 200, 16, 5)})
+    assert (first.generation.codes.index.ntotal, second.generation.codes.index.ntotal) == (300, 200)  # type: ignore[union-attr]
+    assert Candidates.open(second.snapshot) is second
+
+
+@pytest.mark.parametrize("name", ["candidates.json", "members.npy", "starts.npy", "codes.bin", "graph.faiss"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_damage_is_told(tmp_path: Path, name: str, content: bytes | None) -> None:
+    fake = opened(tmp_path, {"a": unit(1, 600, 16, 5)}, graph_from=100).snapshot
+    module._opened.cache_clear()
+    module._open_generation.cache_clear()
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(StoreError, match="build the store again"):
+        Candidates.open(fake)
+
+
+def test_a_catalogue_without_signals(tmp_path: Path) -> None:
+    build_candidates(tmp_path, {}, {}, IndexSettings())
+    assert (tmp_path / "candidates.json").exists()
