@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers unit bench clean
+.PHONY: help demo test lint types layers unit docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ layers: $(VENV)/dev.stamp ## rooms import only downwards
 
 unit: $(VENV)/dev.stamp ## the tests
 	@$(VENV)/bin/python -m pytest -n 2
+
+docs: $(VENV)/run.stamp ## write again the pages that are made from the code
+	@$(VENV)/bin/python docs/generate_cli.py && $(VENV)/bin/python docs/generate_formats.py
 
 clean: ## remove what was set up
 	rm -rf $(VENV) sosie-demo
