@@ -228,3 +228,43 @@ def test_longest_record_is_a_bound_on_memory(file: Path, monkeypatch: pytest.Mon
     rows, _, rejects = read(file, 'id,text\n1,a\n2,"' + "y" * 900 + '"\n3,' + "z" * 150 + "\n4,d\n")
     assert [row[0] for row in rows] == ["1", "3", "4"]
     assert [r.row for r in rejects] == [2]
+
+
+def test_quotes_around_a_part_of_a_cell_are_kept_as_they_are(file: Path) -> None:
+    rows, _, rejects = read(file, 'id\ttitle\tprice\n1\t"Best" lamp\t12\n2\t"a\tb" c\t13\n3\tx\t1\n')
+    assert rows == [("1", '"Best" lamp', "12"), ("2", '"a\tb" c', "13"), ("3", "x", "1")]
+    assert not rejects
+
+
+def test_excels_line_that_names_the_delimiter(file: Path) -> None:
+    assert read(file, "sep=;\r\nid;title\r\n1;a, b\r\n")[0] == [("1", "a, b")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '#,# 27" wide,12',
+        '#,"# wide,12',
+        "#,a",
+        '#,"x""y",3',
+        '#,"x" y" z,3',
+        '#,"",",3',
+        '#,"a\nb,3',
+        "#,a,b,c",
+        "#,a,b,,",
+        '#,"a\nb",c,d',
+    ],
+)
+def test_files_broken_in_every_row_are_read_in_time_with_their_length(line: str, file: Path) -> None:
+    """Every record is accounted for; were the work quadratic, this would take minutes."""
+    rows, numbers, rejects = read(file, "id,b,c\n" + "".join(line.replace("#", str(n)) + "\n" for n in range(10_000)))
+    found = sorted(numbers + [reject.row for reject in rejects])
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) >= 10_000
+    assert len(rows) == len(numbers)
+
+
+def test_a_ragged_record_of_several_lines_is_rejected_whole(file: Path) -> None:
+    rows, _, rejects = read(file, 'id,b,c\n1,"a\nb",c,d\n2,x,y\n')
+    assert rows == [("2", "x", "y")]
+    assert [(r.row, r.raw) for r in rejects] == [(1, '1,"a\nb",c,d')]

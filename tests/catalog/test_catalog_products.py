@@ -369,3 +369,30 @@ def test_an_id_with_line_breaks_or_of_great_length_is_refused(tmp_path: Path) ->
     products, rejects = items(opened(tmp_path, f'id,title\n"a\nb",x\n{"y" * 501},z\n3,ok\n'))
     assert [p.id for p in products] == ["3"]
     assert [r.row for r in rejects] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("column", "apart"),
+    [
+        ("label", True), ("class_id", True), ("Class", True), ("coarse_label", True), ("split", True), ("source", True),
+        ("image_hash", True), ("Energy class", False), ("Light source", False), ("Cooking time", False),
+        ("Material", False), ("产地", False), ("创建时间", True),
+    ],
+)  # fmt: skip
+def test_names_that_say_a_column_is_no_attribute(column: str, apart: bool, tmp_path: Path) -> None:
+    (product,), _ = items(opened(tmp_path, f"id,title,{column}\n1,a,x\n"))
+    assert (column in product.other, column in product.attributes) == (apart, not apart)
+
+
+def test_currencies_and_languages_as_columns_say_them(tmp_path: Path) -> None:
+    (one, two), _ = items(opened(tmp_path, "id,price,currency,lang\n1,5,€,en-US\n2,$6,,zh_CN\n"))
+    assert (one.currency, one.language, two.currency, two.language) == ("EUR", "en", "USD", "zh")
+    (named,), _ = items(opened(tmp_path, "id,Price (GBP)\n1,5\n"))
+    assert (named.price, named.currency) == (5.0, "GBP")
+    (yen,), _ = items(opened(tmp_path, "id,title,price\n1,ランプ,¥500\n"))
+    assert yen.currency == "JPY"
+
+
+def test_escaped_signs_in_categories(tmp_path: Path) -> None:
+    (product,), _ = items(opened(tmp_path, "id,category\n1,Home &gt; Light &amp; Lamps\n"))
+    assert product.category == ("Home > Light & Lamps",)

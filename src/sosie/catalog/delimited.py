@@ -6,9 +6,11 @@ stands that strict CSV has no place for, that one record is read tolerantly, and
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -24,6 +26,9 @@ DELIMITERS = ",\t;|"
 QUOTE, NEWLINE = 34, 10
 RAW = 2_000  # characters of a rejected record that are kept
 NEVER_CLOSED = "a quote is opened and never closed, or stands where none can stand"
+_SAYS_DELIMITER = re.compile(rb"\A(?i:sep)=([,;|\t])\r?\n")
+WINDOW = 64  # lines looked at after a broken record, so that a file of broken records is not read over and over
+State = Literal["done", "more", "tolerant"]
 Positions = NDArray[np.int64]
 
 
@@ -33,8 +38,9 @@ def read_delimited(file: Path, *, delimiter: str = "") -> Table:
     encoding = recognise_encoding(file, head)
     first = next(utf8_blocks(file, encoding))
     lead = len(first) - len(first.lstrip(b"\r\n"))
-    delimiter = delimiter or recognise_delimiter(first[lead : lead + 200_000])
-    cells, _ = _header(first[lead:], delimiter, file)
+    said = _SAYS_DELIMITER.match(first[lead:])
+    delimiter = delimiter or (said[1].decode() if said else recognise_delimiter(first[lead : lead + 200_000]))
+    cells, _ = _header(_without_lead(first), delimiter, file)
     columns, notes = distinct([cell.replace("\ufeff", "") for cell in cells])
 
     def chunks() -> Iterator[Chunk]:
@@ -44,7 +50,7 @@ def read_delimited(file: Path, *, delimiter: str = "") -> Table:
         for block in utf8_blocks(file, encoding):
             data = carry + block
             if header:
-                data = data.lstrip(b"\r\n")
+                data = _without_lead(data)
                 _, end = _header(data, delimiter, file)
                 data, header = data[end:], False
             chunk, carry = scanner.scan(data, final=False)
@@ -54,6 +60,11 @@ def read_delimited(file: Path, *, delimiter: str = "") -> Table:
 
     name = "TSV" if delimiter == "\t" else "CSV"
     return Table(name, columns, chunks, encoding.removesuffix("-sig"), delimiter, tuple(notes))
+
+
+def _without_lead(data: bytes) -> bytes:
+    """Without blank lines at the top, and without Excel's line that names the delimiter."""
+    return _SAYS_DELIMITER.sub(b"", data.lstrip(b"\r\n"), count=1)
 
 
 def recognise_delimiter(text: bytes) -> str:
@@ -106,6 +117,8 @@ def _tolerant(data: bytes, start: int, delimiter: bytes, *, final: bool) -> _Rec
                 closed = data.find(b'"', closed)
                 if closed < 0:
                     return _Record(cells, line_end, line_end, True, stray, True) if final else None
+                if stray and (lines or closed >= line_end):  # broken, wherever it may close
+                    return _Record(cells, line_end, line_end, True, stray, True)
                 after = closed + 1
                 if data[after : after + 1] == b'"':
                     if data[closed - 1 : closed] == delimiter and data[after + 1 : after + 2] in (delimiter, b"\n"):
@@ -136,6 +149,20 @@ def _tolerant(data: bytes, start: int, delimiter: bytes, *, final: bool) -> _Rec
         at = after + 1
 
 
+def _split_literally(line: bytes, delimiter: bytes) -> list[bytes]:
+    """The cells of one line in which quotes come in pairs but not around whole cells ('"Best" lamp'); [] otherwise."""
+    if line.count(b'"') % 2:
+        return []
+    cells: list[bytes] = []
+    for piece in line.rstrip(b"\r\n").split(delimiter):
+        if cells and cells[-1].count(b'"') % 2:
+            cells[-1] += delimiter + piece
+        else:
+            cells.append(piece)
+    whole = re.compile(rb'\s*"((?:[^"]|"")*)"\s*')
+    return [found[1].replace(b'""', b'"') if (found := whole.fullmatch(cell)) else cell for cell in cells]
+
+
 class _Scanner:
     """Cuts blocks into records, numbering them; holds nothing of a file but the count of its records."""
 
@@ -156,18 +183,23 @@ class _Scanner:
         self.newlines = np.flatnonzero(array == NEWLINE)
         self.delimiters = np.flatnonzero(array == self.delimiter[0])
         faults = self._faults(array)
+        window = len(self.newlines)
         while at < len(data):
             base = int(np.searchsorted(self.quotes, at))
             wrong = faults[base & 1]
             next_wrong = int(np.searchsorted(wrong, base))
             limit = int(self.quotes[wrong[next_wrong]]) if next_wrong < len(wrong) else len(data)
-            at, stopped = self._strict(data, at, limit, base)
-            if not stopped and limit == len(data) and not (final and at < len(data)):
+            at, state = self._strict(data, at, limit, base, window)
+            window *= 4
+            if state == "more":
+                continue
+            if state == "done" and limit == len(data) and not (final and at < len(data)):
                 break
             read = _tolerant(data, at, self.delimiter, final=final)
             if read is None:
                 break
             at = self._accept(data, at, read)
+            window = WINDOW
         if len(data) - at > LONGEST and not final:
             at = self._too_long(data, at)
         return self._chunk(), data[at:]
@@ -185,17 +217,18 @@ class _Scanner:
         even = (np.arange(len(self.quotes)) & 1) == 0
         return np.flatnonzero(~np.where(even, opens, closes)), np.flatnonzero(~np.where(even, closes, opens))
 
-    def _strict(self, data: bytes, start: int, limit: int, base: int) -> tuple[int, bool]:
-        """Take the complete records of data[start:limit].
+    def _strict(self, data: bytes, start: int, limit: int, base: int, window: int) -> tuple[int, State]:
+        """Take the complete records of data[start:limit], looking at the next `window` lines only.
 
-        Returns where they end, and whether the next one has to be read tolerantly although its quotes are in order
-        (it spans lines, or has more cells than there are columns).
+        Returns where they end, and whether there are "more", or the next one has to be read by the "tolerant" way
+        although its quotes are in order (it spans lines and has the wrong number of cells), or all are "done".
         """
         first, last = np.searchsorted(self.newlines, [start, limit])
-        ends = self.newlines[first:last]
+        state: State = "more" if last - first > window else "done"
+        ends = self.newlines[first : min(last, first + window)]
         ends = ends[((np.searchsorted(self.quotes, ends) - base) & 1) == 0]
         if not len(ends):
-            return start, False
+            return start, state
         inner = self.delimiters[np.searchsorted(self.delimiters, start) : np.searchsorted(self.delimiters, ends[-1])]
         if len(self.quotes):
             inner = inner[((np.searchsorted(self.quotes, inner) - base) & 1) == 0]
@@ -205,37 +238,53 @@ class _Scanner:
         if blank.any():
             blank &= np.fromiter((not data[s:e].strip() for s, e in zip(starts, ends, strict=True)), bool, len(ends))
         wrong = np.flatnonzero((counts != len(self.columns)) & ~blank)
-        stopped = False
-        for at in wrong:
-            if counts[at] > len(self.columns) or b"\n" in data[starts[at] : ends[at]]:
-                ends, starts, blank, stopped = ends[:at], starts[:at], blank[:at], True
+        for at in wrong.tolist():
+            if b"\n" in data[starts[at] : ends[at]]:
+                ends, starts, blank, state = ends[:at], starts[:at], blank[:at], "tolerant"
                 break
         wrong = wrong[wrong < len(ends)]
         numbers = self.record + np.cumsum(~blank)
         keep = ~blank
         keep[wrong] = False
-        for at in wrong:
+        trimmed: dict[int, bytes] = {}
+        for at in wrong.tolist():
             raw = data[starts[at] : ends[at]]
-            self._reject(int(numbers[at]), self._ragged(int(counts[at])), raw)
+            bare = self._trimmed(raw, int(counts[at]) - len(self.columns))
+            if bare:
+                trimmed[at] = bare + b"\n"
+            else:
+                self._reject(int(numbers[at]), self._ragged(int(counts[at])), raw)
         if len(ends):
-            self._keep(data, starts, ends, keep)
+            self._keep(data, starts, ends, keep, trimmed)
+            keep[list(trimmed)] = True
             self.rows.append(numbers[keep])
             self.record = int(numbers[-1])
             start = int(ends[-1]) + 1
-        return start, stopped
+        return start, state
 
-    def _keep(self, data: bytes, starts: Positions, ends: Positions, keep: NDArray[np.bool_]) -> None:
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], keep, [False])).astype(np.int8)))
-        for first, last in zip(edges[::2], edges[1::2], strict=True):
-            self.parts.append(data[starts[first] : ends[last - 1] + 1])
+    def _trimmed(self, record: bytes, extra: int) -> bytes:
+        """A record of one line without its last cells, where they are empty; b"" where they are not, or missing."""
+        bare = record.removesuffix(b"\r")
+        return bare[:-extra] if extra > 0 and bare.endswith(self.delimiter * extra) else b""
+
+    def _keep(
+        self, data: bytes, starts: Positions, ends: Positions, keep: NDArray[np.bool_], trimmed: dict[int, bytes]
+    ) -> None:
+        """Add runs of good records as they stand, and trimmed ones between them."""
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], keep, [False])).astype(np.int8))).tolist()
+        runs = zip(edges[::2], edges[1::2], strict=True)
+        parts = [(first, data[starts[first] : ends[last - 1] + 1]) for first, last in runs]
+        self.parts += [part for _, part in sorted([*parts, *trimmed.items()])]
 
     def _accept(self, data: bytes, at: int, read: _Record) -> int:
         """Take a record that was read tolerantly, or reject it; returns where the next one begins."""
         self.record += 1
         width = len(self.columns)
-        broken = read.unclosed or (read.lines and (read.stray or len(read.cells) != width))
+        broken = read.unclosed or (read.lines and read.stray)
         end = read.line_end if broken else read.end
         cells = read.cells
+        if broken and len(alone := _split_literally(data[at:end], self.delimiter)) == width:
+            cells, broken = alone, False
         while len(cells) > width and not cells[-1].strip():
             cells.pop()
         if broken:

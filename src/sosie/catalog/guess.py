@@ -1,5 +1,6 @@
 """Which column holds what: by name, by what a sample of its cells looks like, and as the person said."""
 
+import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,6 +167,9 @@ class _Guesser:
             self._guess(name)
         if self.fields.get("list_price") and not self.fields.get("price"):
             self.fields["price"] = self.fields.pop("list_price")
+        if self.fields.get("list_price"):
+            regular, paid = self.fields["list_price"][0], self.fields["price"][0]
+            self.notes.append(f"where '{regular}' is higher it is the price, and '{paid}' the sale price.")
         self._say_what_lost()
 
     def _named(self, field: str) -> list[str]:
@@ -335,7 +339,9 @@ class _Guesser:
             other=tuple(c for c in self.columns if c in self.separate),
             spread=frozenset(spread),
             levels=self.levels,
-            styles={} if self.levels else {c: category_style(self.cells[c]) for c in categories},
+            styles={}
+            if self.levels
+            else {c: category_style(list(map(html.unescape, self.cells[c]))) for c in categories},
             comma=frozenset(c for c in money if decimal_comma(self.cells[c])),
             currency=currency,
             yen=any(_KANA.search(text) for text in texts),

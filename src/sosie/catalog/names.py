@@ -14,6 +14,7 @@ _TABLES: dict[str, dict[str, str]] = tomllib.loads(files("sosie.catalog").joinpa
 FIELDS: Mapping[str, tuple[str, ...]] = {name: tuple(words.split()) for name, words in _TABLES["fields"].items()}
 KNOWN_ATTRIBUTES = frozenset(_TABLES["attributes"]["known"].split())
 SEPARATE_WORDS = {word: reason for reason, words in _TABLES["separate"].items() for word in words.split()}
+SEPARATE_FIRST = {word: reason for reason, words in _TABLES["separate_first"].items() for word in words.split()}
 FIELD_ALIASES = {word: name for name, words in _TABLES["aliases"].items() for word in words.split()}
 MAPPABLE = tuple(name for name in FIELDS if name not in {"more_text", "facets"})
 # Levels of a category, the topmost first: these names say themselves which stands above which.
@@ -85,8 +86,9 @@ def separate_reason(name: str) -> str:
     if compact(name) in KNOWN_ATTRIBUTES:
         return ""
     parts = words(name)
-    joined = {"_".join(parts), compact(name), *parts}
-    return next((reason for word, reason in SEPARATE_WORDS.items() if word in joined), "")
+    names = {"_".join(parts), compact(name), *parts}
+    anywhere = (reason for word, reason in SEPARATE_WORDS.items() if word in names)
+    return next(anywhere, SEPARATE_FIRST.get(parts[0], "") if parts else "")
 
 
 def ladder(columns: Iterable[str]) -> list[str]:

@@ -17,8 +17,6 @@ from sosie.errors import CatalogueError
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".avif", ".ppm", ".pgm"}
 )
-
-
 _BITS = (1 << 64) - 1
 _ONE = re.compile(r"[^|;,\n\[:]+")  # a cell that can't be anything but one path
 
@@ -30,10 +28,8 @@ class Pictures:
         if images is not None and not images.is_dir():
             raise CatalogueError(f"--images {images}: there is no such folder.")
         near = [folder / "images"] if (folder / "images").is_dir() else []
-        roots = (
-            [images, images.parent] if images is not None and images.name == "images" else [images] if images else []
-        )
-        # images/ itself may be written in the cells or left out: both are tried where the folder has that name.
+        # The folder's own name may be written in the cells or left out: "images/a.jpg" or "a.jpg".
+        roots = [images, images.absolute().parent] if images else []
         self.roots = [os.path.realpath(root) for root in dict.fromkeys([*roots, folder, *near])]
         self.allowed = [os.path.realpath(root) for root in ([images] if images else []) + [folder]]
         self.downloaded = downloaded

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from sosie.catalog.guess import Plan
-from sosie.catalog.money import parse_money
+from sosie.catalog.money import SIGNS, parse_money
 from sosie.catalog.names import separate_reason
 from sosie.catalog.pictures import Pictures
 from sosie.catalog.values import (
@@ -33,6 +33,7 @@ LANGUAGE_CHARS = 100  # of the description, beside the title
 IDENTIFIERS = ("gtin", "mpn", "model", "sku")
 Row = Mapping[str, str]
 T = TypeVar("T")
+_SUBTAG = re.compile("[-_]")
 
 _separate = lru_cache(maxsize=1 << 12)(separate_reason)
 _clean = lru_cache(maxsize=1 << 14)(plain)
@@ -95,7 +96,7 @@ class Parser:
             category=category,
             brand=brand,
             price=price,
-            currency=(stated.upper() if len(stated) == 3 else "" if nothing(stated) else stated) or currency,
+            currency=(_currency(stated) if stated else "") or currency,
             sale_price=sale_price,
             attributes=attributes,
             other=other,
@@ -108,7 +109,7 @@ class Parser:
             available=stock > 0 if available is None and stock is not None else available,
             stock=stock,
             url=cell("url"),
-            language=cell("language").casefold() or _language(f"{title} {text[:LANGUAGE_CHARS]}"),
+            language=_SUBTAG.split(cell("language").casefold())[0] or _language(f"{title} {text[:LANGUAGE_CHARS]}"),
             group=cell("group") or id,
         )
         return product, faults
@@ -219,6 +220,12 @@ def attribute_name(column: str) -> str:
 def _attribute(value: str) -> str:
     listed = parse_list(value)
     return flat(listed) if listed is not None else plain(value)
+
+
+def _currency(cell: str) -> str:
+    if nothing(cell):
+        return ""
+    return cell.upper() if len(cell) == 3 and cell.isascii() else SIGNS.get(cell, cell)
 
 
 def _mean(reviews: tuple[Review, ...]) -> float | None:
