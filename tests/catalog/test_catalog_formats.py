@@ -367,3 +367,10 @@ def test_cifar_binary(tmp_path: Path) -> None:
     (tmp_path / "batches.meta.txt").write_text("airplane\nautomobile\nbird\ncat\ndeer\ndog\n")
     products, _ = items(open_source(tmp_path))
     assert [p.category for p in products] == [("cat",), ("dog",)]
+
+
+def test_a_feed_in_an_encoding_that_xml_readers_lack_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "feed.xml"
+    file.write_bytes('<?xml version="1.0" encoding="gb18030"?><rss><item><id>灯</id></item></rss>'.encode("gb18030"))
+    with pytest.raises(CatalogueError, match="save it as UTF-8"):
+        items(open_source(file))

@@ -146,9 +146,13 @@ def _items(file: Path) -> Iterator[Record]:
             raise CatalogueError(
                 f"{file}: is not valid XML after product {number} ({error}); nothing behind it can be read."
             ) from error
-        except DefusedXmlException as error:
+        except DefusedXmlException as error:  # a ValueError: has to come before the encodings' own
             raise CatalogueError(
                 f"{file}: defines entities or a document type, which no feed needs ({error})."
+            ) from error
+        except (ValueError, LookupError, OSError, EOFError) as error:
+            raise CatalogueError(
+                f"{file}: can't be read after product {number} ({error}); save it as UTF-8."
             ) from error
     if not number:
         raise CatalogueError(f"{file}: holds no <item> (RSS) nor <entry> (Atom).")
