@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sosie.filters import evaluate, parse_filter
 from sosie.store.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder, JoinedColumns
 from sosie.store.records import encode_record, read_record
+from sosie.store.strings import StringsFile
 from sosie.types import Column, Product
 
 
@@ -141,3 +142,20 @@ def test_columns_in_files(tmp_path: Path) -> None:
         name: plain(column) for name, column in columns_of(A, B, C).items()
     }
     assert again["brand"] is again["brand"]
+
+
+@pytest.mark.parametrize("spooled", [False, True], ids=["memory", "disk"])
+def test_words_are_numbered_alike_over_many_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spooled: bool
+) -> None:
+    monkeypatch.setattr("sosie.store.columns.BLOCK", 3)
+    monkeypatch.setattr("sosie.store.columns.WORDS_BLOCK", 2)
+    sizes = ["b", "a", "b", "c", "", "a", "a", "c", "d", "e", "b"]
+    builder = ColumnsBuilder(StringsFile(tmp_path, "spool") if spooled else None)
+    for at in range(0, len(sizes), 2):
+        builder.add({"id": "x", "attributes": {"size": size}} for size in sizes[at : at + 2])
+    columns = builder.finish()
+    columns.save(tmp_path)
+    for column in (columns["size"], Columns.open(tmp_path)["size"]):
+        assert column.vocabulary == ("b", "a", "c", "d", "e")
+        assert plain(column) == [size or None for size in sizes]

@@ -234,8 +234,132 @@ def test_damage_with_nothing_to_go_back_to(tmp_path: Path) -> None:
         LocalStore.open(folder)
 
 
-DAMAGED = ["ids.bin", "records.bin", "records.npy", "stamps.npy", "groups.npy", "columns.json", "words.bin",
-           "vectors-text.npy", "mean-text.npy", "ids.hash.npy", "entries.npy", "numbers.npy"]  # fmt: skip
+DAMAGED = [
+    *("ids.bin", "ids.hash.npy", "records.bin", "records.npy", "stamps.npy", "groups.npy", "columns.json"),
+    *("words.bin", "numbers.npy", "entries.row.npy", "entries.code.npy", "vectors-text.npy", "mean-text.npy"),
+]]
+        child.wait()
+        state = read_state(folder)
+        assert state in (acknowledged[-1], acknowledged[-1] + 1)
+
+
+@pytest.mark.parametrize("rebuild", [False, True], ids=["delta", "generation"])
+def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, rebuild: bool) -> None:
+    """The size that a file may have stands for the room on the disk; both end in an OSError of the system."""
+    folder = tmp_path / "store"
+    filled(folder)
+    refused = 0
+    for room in (100, 1_000, 2_000, 4_000, 8_000, 16_000):
+
+        def work(room: int = room) -> None:
+            store = LocalStore.open(folder)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+            write_state(store, 2, rebuild)
+
+        status, told = forked(work)
+        if status == 0:
+            break
+        assert told.startswith("StoreError: ")
+        assert "The store is as it was before" in told
+        assert read_state(folder) == 1
+        refused += 1
+    assert refused >= 2
+    write_state(LocalStore.open(folder), 7, rebuild)
+    assert read_state(folder) == 7
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path / "store")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="no space left on the disk"):
+        write_state(store, 2, rebuild=True)
+    with pytest.raises(StoreError, match="no space left on the disk"):
+        write_state(store, 2, rebuild=False)
+    monkeypatch.undo()
+    assert read_state(store.folder) == 1
+
+
+def test_an_error_of_the_engine_passes_unchanged(tmp_path: Path) -> None:
+    store = filled(tmp_path / "store")
+    with pytest.raises(FileNotFoundError), store.write():
+        Path(tmp_path / "nowhere").read_bytes()
+
+
+def test_a_commit_that_no_manifest_names_never_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delta's transaction went through, the disk was full for the manifest."""
+    store = filled(tmp_path / "store", 2)
+    monkeypatch.setattr("sosie.store.manifest.write_atomic", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(StoreError):
+        write_state(store, 3, rebuild=False)
+    monkeypatch.undo()
+    assert read_state(store.folder) == 2
+    write_state(store, 4, rebuild=False)
+    assert read_state(store.folder) == 4
+    assert store.snapshot().size == 4 * COUNT - COUNT
+
+
+def test_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store here"):
+        LocalStore.open(tmp_path / "nothing")
+    with pytest.raises(StoreError, match="there is no store here"):
+        LocalStore(tmp_path / "nothing").rollback()
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="not the folder of a store"):
+        LocalStore.open(tmp_path / "file")
+
+
+def test_a_second_create_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "store")
+    with pytest.raises(StoreError, match="a store already"):
+        LocalStore.create(tmp_path / "store", Config())
+
+
+def test_a_newer_format_is_named_with_both_versions(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "store").folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 12, "colour": "new"}))
+    with pytest.raises(StoreError, match=r"format version 12, this sosie knows format version 1\b"):
+        LocalStore.open(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "config": {"sgnals": 1}}'])
+def test_a_damaged_manifest_says_how_to_go_back(tmp_path: Path, content: str) -> None:
+    folder = filled(tmp_path / "store", 2).folder
+    (folder / "manifest.json").write_text(content)
+    with pytest.raises(StoreError, match=r"sosie rollback.*gen-1"):
+        LocalStore.open(folder)
+    LocalStore(folder).rollback()
+    snapshot = LocalStore.open(folder).snapshot()
+    assert {product.price for product in snapshot.products(np.flatnonzero(snapshot.alive))} == {2.0}
+
+
+def test_a_missing_manifest_is_no_empty_folder(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "store").folder
+    (folder / "manifest.json").unlink()
+    assert LocalStore.exists(folder)
+    with pytest.raises(StoreError, match=r"manifest\.json is missing"):
+        LocalStore.open(folder)
+    LocalStore(folder).rollback()
+    assert read_state(folder) == 1
+
+
+def test_damage_with_nothing_to_go_back_to(tmp_path: Path) -> None:
+    folder = LocalStore.create(tmp_path / "store", Config()).folder
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(StoreError, match="remove it and build again"):
+        LocalStore.open(folder)
+
+
+DAMAGED = (
+    "ids.bin ids.hash.npy records.bin records.npy stamps.npy groups.npy columns.json words.bin numbers.npy "
+    "entries.row.npy entries.code.npy vectors-text.npy mean-text.npy"
+).split()
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -4,23 +4,53 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sosie.store.strings import Strings, StringsFile, decode_text, encode_text, map_array
+from sosie.store.strings import (
+    Hashes,
+    Strings,
+    StringsBuffer,
+    StringsFile,
+    decode_text,
+    encode_text,
+    hash_texts,
+    map_array,
+)
 from sosie.types import Column
 
 NUMBERS = ("price", "sale_price", "rating", "rating_count", "stock")
 TEXTS = ("available", "brand", "currency", "language", "category", "group")
 OTHERS = ("attributes", "other", "identifiers")  # a name that stands in several of them is taken from the first
 LARGEST = 2.0**53  # longer numbers are identifiers: float64 would make different ones equal
-WORDS_BLOCK = 65_536
+BLOCK = 16_384  # rows after which words are forgotten, so that a column of nothing but distinct words fits in memory
+WORDS_BLOCK = 65_536  # words read at a time
 
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Some of many strings, read when asked for."""
+
+    strings: Strings
+    rows: NDArray[np.int64] | range
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The strings in their order, in blocks."""
+        for start in range(0, len(self.rows), WORDS_BLOCK):
+            yield self.strings.take(np.asarray(self.rows[start : start + WORDS_BLOCK], np.int64))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return chain.from_iterable(self.blocks())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +59,41 @@ class Entries:
 
     rows: Codes
     codes: Codes
-    words: Sequence[bytes]
+    words: Words
     numeric: bool  # every word is a number, so that the column can be compared as numbers
 
 
 @dataclass(slots=True)
 class _Growing:
     rows: "array[int]" = field(default_factory=lambda: array("i"))
-    codes: "array[int]" = field(default_factory=lambda: array("i"))
-    words: dict[str, int] = field(default_factory=dict)
+    places: "array[int]" = field(default_factory=lambda: array("i"))  # of each row's word in the spool
+    spooled: "array[int]" = field(default_factory=lambda: array("i"))  # places of this column's words, ascending
+    recent: dict[str, int] = field(default_factory=dict)  # places of the words of the last rows
 
-    def add(self, row: int, word: str) -> None:
-        self.rows.append(row)
-        self.codes.append(self.words.setdefault(word, len(self.words)))
-
-    def entries(self, numeric: bool) -> Entries:
-        words = [encode_text(word) for word in self.words]
-        return Entries(np.array(self.rows, np.int32), np.array(self.codes, np.int32), words, numeric)
+    def finish(self, strings: Strings, hashes: Hashes, text: bool) -> Entries:
+        """Number the distinct words in the order they were first seen (equal 64-bit hashes count as equal words)."""
+        spooled = np.array(self.spooled, np.int64)
+        _, first, same = np.unique(hashes[spooled], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        number = np.empty(len(order), np.int32)
+        number[order] = np.arange(len(order))
+        codes = number[same][np.searchsorted(spooled, np.array(self.places, np.int64))]
+        self.places = array("i")
+        words = Words(strings, spooled[first[order]])
+        return Entries(np.frombuffer(self.rows, np.int32), codes, words, not text and all(map(_is_number, words)))
 
 
 class ColumnsBuilder:
-    """Takes the records of consecutive rows, as JSON has them."""
+    """Takes the records of consecutive rows, as JSON has them; words go to a spool, which may be on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: StringsFile | StringsBuffer | None = None) -> None:
         self._rows = 0
         self._numbers = {name: array("d") for name in NUMBERS}
         self._texts = {name: _Growing() for name in TEXTS}
+        self._spool = spool or StringsBuffer()
+        self._spooled = 0
+        self._pending: list[bytes] = []
+        self._hashes: list[Hashes] = [np.zeros(0, np.uint64)]
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Append rows."""
@@ -67,7 +106,7 @@ class ColumnsBuilder:
                 value = record.get(name)
                 values.append(np.nan if value is None else value)
             for name, word in _texts_of(record):
-                texts[name].add(row, word)
+                self._add(texts[name], row, word)
             done: set[str] = set()
             for group in OTHERS:
                 for name, word in record.get(group, {}).items():
@@ -76,15 +115,33 @@ class ColumnsBuilder:
                         growing = texts.get(name)
                         if growing is None:
                             growing = texts[name] = _Growing()
-                        growing.add(row, word)
+                        self._add(growing, row, word)
+            if self._rows % BLOCK == 0:
+                self._flush()
+
+    def _add(self, growing: _Growing, row: int, word: str) -> None:
+        place = growing.recent.get(word)
+        if place is None:
+            place = growing.recent[word] = self._spooled + len(self._pending)
+            self._pending.append(encode_text(word))
+            growing.spooled.append(place)
+        growing.rows.append(row)
+        growing.places.append(place)
+
+    def _flush(self) -> None:
+        self._spool.add(self._pending)
+        self._hashes.append(hash_texts(self._pending))
+        self._spooled += len(self._pending)
+        self._pending = []
+        for growing in self._texts.values():
+            growing.recent.clear()
 
     def finish(self) -> "Columns":
         """The columns of all rows added."""
-        numbers = np.stack([np.frombuffer(values, np.float64) for values in self._numbers.values()])
-        entries = {
-            name: growing.entries(name not in TEXTS and all(map(_is_number, growing.words)))
-            for name, growing in self._texts.items()
-        }
+        self._flush()
+        strings, hashes = self._spool.close(), np.concatenate(self._hashes)
+        numbers = [np.frombuffer(values, np.float64) for values in self._numbers.values()]
+        entries = {name: growing.finish(strings, hashes, name in TEXTS) for name, growing in self._texts.items()}
         return Columns(self._rows, numbers, entries)
 
 
@@ -98,9 +155,9 @@ def _texts_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "category", " | ".join(paths)
 
 
-def _is_number(word: str) -> bool:
+def _is_number(word: bytes) -> bool:
     try:
-        return abs(float(word)) <= LARGEST and "_" not in word
+        return abs(float(word)) <= LARGEST and b"_" not in word
     except ValueError:
         return False
 
@@ -108,7 +165,7 @@ def _is_number(word: str) -> bool:
 class Columns(Mapping[str, Column]):
     """Columns of the rows of one generation, or of a delta; each is spread over the rows when first asked for."""
 
-    def __init__(self, rows: int, numbers: Numbers, entries: Mapping[str, Entries]) -> None:
+    def __init__(self, rows: int, numbers: Sequence[Numbers], entries: Mapping[str, Entries]) -> None:
         self.rows, self._numbers, self._entries = rows, numbers, entries
         self._spread: dict[tuple[str, bool], Column] = {}
 
@@ -139,14 +196,14 @@ class Columns(Mapping[str, Column]):
         return self._spread[key]
 
     def save(self, folder: Path) -> None:
-        """Write `numbers.npy`, `entries.npy`, `words.bin`, `words.npy` and `columns.json`."""
-        np.save(folder / "numbers.npy", self._numbers)
-        both = [np.stack([entries.rows, entries.codes]) for entries in self._entries.values()]
-        np.save(folder / "entries.npy", np.concatenate(both, axis=1))
+        """Write numbers.npy, entries.row.npy, entries.code.npy, words.bin, words.npy and columns.json."""
+        _save_joined(folder / "numbers.npy", "<f8", self._numbers)
+        _save_joined(folder / "entries.row.npy", "<i4", [entries.rows for entries in self._entries.values()])
+        _save_joined(folder / "entries.code.npy", "<i4", [entries.codes for entries in self._entries.values()])
         words = StringsFile(folder, "words")
         for entries in self._entries.values():
-            for start in range(0, len(entries.words), WORDS_BLOCK):
-                words.add(entries.words[start : start + WORDS_BLOCK])
+            for block in entries.words.blocks():
+                words.add(block)
         words.close()
         index = [
             {"name": name, "entries": len(entries.rows), "words": len(entries.words), "numeric": entries.numeric}
@@ -157,33 +214,27 @@ class Columns(Mapping[str, Column]):
     @classmethod
     def open(cls, folder: Path) -> "Columns":
         """Map what `save` wrote."""
-        numbers, both = map_array(folder / "numbers.npy", np.float64), map_array(folder / "entries.npy", np.int32)
+        numbers = np.split(map_array(folder / "numbers.npy", np.float64), len(NUMBERS))
+        rows, codes = (map_array(folder / f"entries.{name}.npy", np.int32) for name in ("row", "code"))
         words = Strings.open(folder, "words")
         entries: dict[str, Entries] = {}
         at = word = 0
         for one in json.loads((folder / "columns.json").read_text(encoding="utf-8")):
             stop, last = at + one["entries"], word + one["words"]
             entries[one["name"]] = Entries(
-                both[0, at:stop], both[1, at:stop], _Slice(words, word, last), one["numeric"]
+                rows[at:stop], codes[at:stop], Words(words, range(word, last)), one["numeric"]
             )
             at, word = stop, last
-        return cls(numbers.shape[1], numbers, entries)
+        return cls(len(numbers[0]), numbers, entries)
 
 
-class _Slice(Sequence[bytes]):
-    """Some consecutive strings of many; read when asked for."""
-
-    def __init__(self, strings: Strings, start: int, stop: int) -> None:
-        self._strings, self._start, self._stop = strings, start, stop
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    def __getitem__(self, at: int) -> bytes:  # type: ignore[override]
-        return self._strings[self._start + at]
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._strings.block(self._start, self._stop))
+def _save_joined(file: Path, dtype: str, parts: Sequence[Codes] | Sequence[Numbers]) -> None:
+    """Save arrays one after the other as one, without joining them in memory."""
+    header = {"descr": dtype, "fortran_order": False, "shape": (sum(map(len, parts)),)}
+    with file.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            stream.write(np.ascontiguousarray(part, dtype).data)
 
 
 def _spread(entries: Entries | None, rows: int, numeric: bool) -> Column:

@@ -46,6 +46,11 @@ def mean_file(folder: Path, signal: str) -> Path:
     return folder / f"mean-{file_name(signal)}.npy"
 
 
+def projection_file(folder: Path, signal: str) -> Path:
+    """Where the projection of a signal's scale lies, for signals that have one."""
+    return folder / f"projection-{file_name(signal)}.npy"
+
+
 def open_generation(store: Path, manifest: Manifest) -> Generation:
     """Map the generation a manifest names. Raises OSError where a file is gone."""
     folder = generation_folder(store, manifest.generation)
@@ -79,7 +84,9 @@ def _matrix(folder: Path, signal: str, shape: tuple[int, int]) -> Matrix:
 
 
 def _scale(folder: Path, signal: str, state: SignalState) -> Scale:
-    return Scale(np.load(mean_file(folder, signal), allow_pickle=False), state.sigma)
+    file = projection_file(folder, signal)
+    projection = np.load(file, allow_pickle=False) if file.exists() else None
+    return Scale(np.load(mean_file(folder, signal), allow_pickle=False), state.sigma, projection)
 
 
 def _nothing(folder: Path) -> Generation:

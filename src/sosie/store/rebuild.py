@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sosie.store.columns import ColumnsBuilder
 from sosie.store.files import reserve, sync_folder, sync_tree
-from sosie.store.generation import mean_file, vectors_file
+from sosie.store.generation import mean_file, projection_file, vectors_file
 from sosie.store.manifest import Manifest, SignalState, generation_folder
 from sosie.store.records import decode_record, read_record
 from sosie.store.snapshot import Snapshot
@@ -104,6 +104,8 @@ class NewGeneration:
                 matrix.flush()
             scale = self._scales.get(signal) or Scale(np.zeros(matrix.shape[1], np.float32))
             np.save(mean_file(self.folder, signal), np.asarray(scale.mean, np.float32))
+            if scale.projection is not None:
+                np.save(projection_file(self.folder, signal), scale.projection)
         sync_tree(self.folder)
         fresh = replace(manifest, generation=self._number, newest=self._number, commit=0, signals=self._states)
         fresh.write(self.folder)
@@ -147,7 +149,8 @@ def _write(
 
 def _write_rows(folder: Path, old: Snapshot, staged: Staged) -> Strings:
     """Ids, records and columns, in one pass."""
-    ids, records, columns = StringsFile(folder, "ids"), StringsFile(folder, "records"), ColumnsBuilder()
+    ids, records, spool = StringsFile(folder, "ids"), StringsFile(folder, "records"), StringsFile(folder, "spool")
+    columns = ColumnsBuilder(spool)
     hashes: list[Hashes] = [np.zeros(0, np.uint64)]
     try:
         for some_ids, some_records in _raw_rows(old, staged):
@@ -161,6 +164,7 @@ def _write_rows(folder: Path, old: Snapshot, staged: Staged) -> Strings:
     finally:
         ids.discard()
         records.discard()
+        spool.remove()
 
 
 def _raw_rows(old: Snapshot, staged: Staged) -> Iterator[tuple[list[bytes], list[bytes]]]:

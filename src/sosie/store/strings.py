@@ -90,14 +90,34 @@ class StringsFile:
     def close(self) -> Strings:
         """Finish the files, and map them."""
         self._stream.close()
-        ends = np.cumsum(np.frombuffer(self._lengths, np.int64)) if self._lengths else np.zeros(0, np.int64)
-        np.save(self._folder / f"{self._name}.npy", ends)
+        np.save(self._folder / f"{self._name}.npy", np.cumsum(np.array(self._lengths, np.int64)))
         return Strings.open(self._folder, self._name)
 
     def discard(self) -> None:
         """Let the file go without finishing it."""
         with suppress(OSError):  # what is still buffered may not fit on the disk
             self._stream.close()
+
+    def remove(self) -> None:
+        """Delete the files; what is mapped stays readable."""
+        self.discard()
+        for suffix in ("bin", "npy"):
+            (self._folder / f"{self._name}.{suffix}").unlink(missing_ok=True)
+
+
+class StringsBuffer:
+    """Takes byte strings as `StringsFile` does, and keeps them in memory."""
+
+    def __init__(self) -> None:
+        self._strings: list[bytes] = []
+
+    def add(self, strings: Sequence[bytes]) -> None:
+        """Append strings."""
+        self._strings.extend(strings)
+
+    def close(self) -> Strings:
+        """All strings, in the order they came."""
+        return Strings(b"".join(self._strings), np.cumsum(np.array([len(one) for one in self._strings], np.int64)))
 
 
 class Ids:
