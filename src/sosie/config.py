@@ -27,7 +27,8 @@ class ImageSettings(Settings):
     encoder: Literal["efficientnet-lite0"] = "efficientnet-lite0"
     size: Annotated[int, Field(ge=32, le=1024)] = 224  # pixels a side
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled
+    pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled; the first counts most
+    dim: Annotated[int, Field(ge=0, le=1280)] = 256  # main directions that are kept; 0 keeps all as they are
 
 
 class ColourSettings(Settings):

@@ -216,10 +216,19 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How raw cosines of one signal are made comparable: the catalogue's mean, and the spread of random pairs."""
+    """How raw cosines of one signal are made comparable: the catalogue's mean, and the spread of random pairs.
 
-    mean: Vector
+    `projection`, (raw dim, dim), keeps the directions in which the catalogue really differs; None = all as they are.
+    """
+
+    mean: Vector  # (raw dim,)
     sigma: float = 1.0
+    projection: Matrix | None = None
+
+    @property
+    def dim(self) -> int:
+        """Length of a final vector."""
+        return len(self.mean) if self.projection is None else int(self.projection.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

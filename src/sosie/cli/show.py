@@ -34,7 +34,7 @@ COLOURS = (
 )
 BAR = 24  # characters of a score of 1
 
-out = Console(highlight=False, soft_wrap=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)  # a pipe has no width of its own
 err = Console(stderr=True, highlight=False)
 
 
@@ -85,11 +85,13 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
         title=_plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
     )
     table.add_column("#", justify="right")
-    table.add_column("id", max_width=24, overflow="ellipsis", no_wrap=True)
-    table.add_column("title", min_width=16, max_width=44, overflow="ellipsis", no_wrap=True)
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("why", no_wrap=True, min_width=BAR)
+    table.add_column("id", max_width=20, overflow="ellipsis", no_wrap=True)
+    table.add_column("title", max_width=40, overflow="ellipsis", no_wrap=True)
+    table.add_column(
+        "price", justify="right", no_wrap=True, min_width=max([0, *(len(price(hit.product)) for hit in hits)])
+    )
+    table.add_column("score", justify="right", no_wrap=True, min_width=7)
+    table.add_column("why", no_wrap=True)
     for hit in hits:
         table.add_row(
             str(hit.rank),
@@ -186,7 +188,8 @@ def print_build(report: "BuildReport") -> None:
     )
     out.print(f"  [dim]encoded:[/] {encoded or 'nothing'}", soft_wrap=True)
     if report.rejects:
-        out.print(f"  [yellow]{report.rejected:,} rows could not be used[/]: {report.rejects}", soft_wrap=True)
+        what = f"{report.rejected:,} rows and {report.dropped:,} single fields could not be used"
+        out.print(f"  [yellow]{what}[/]: {report.rejects}", soft_wrap=True)
 
 
 def print_report(report: CatalogueReport) -> None:

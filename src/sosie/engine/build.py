@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ from sosie.catalog import Guess, Source, open_source
 from sosie.config import Config
 from sosie.encoders import load_encoder, make_encoders
 from sosie.engine.candidates import build_candidates
-from sosie.engine.encode import encode_products, fit_scale_of, scale_in_place
+from sosie.engine.encode import CACHED, encode_products
 from sosie.engine.given import Given, read_given
 from sosie.engine.reading import PRESENT, REJECTS, Reading, RejectFile, read_catalogue
 from sosie.errors import CatalogueError
 from sosie.index.words import build_postings, document
-from sosie.scoring import apply_scale, omegas
+from sosie.scoring import apply_scale, fit_scale, omegas
 from sosie.store import LocalStore, NewGeneration, Snapshot, Writer
 from sosie.types import Changes, Encoder, Matrix, Product, Progress, Scale
 
 LEAST_DELTA = 100  # products that never make a new generation necessary
+BATCH = 1_024  # products encoded at a time: a build that is cut off has lost no more
+SCALE_SAMPLE = 10_000  # products from which the scales of all signals are fitted
 GIVEN = "given"  # in place of the fingerprint of an encoder, for vectors made elsewhere
 
 
@@ -51,7 +54,8 @@ class BuildReport:
     products: int
     changes: Changes
     rows: int
-    rejected: int
+    rejected: int  # rows that could not be used
+    dropped: int  # fields that could not be used, in rows that could; reviews of unknown products
     rejects: Path | None
     encoded: Mapping[str, int]  # products really encoded, by signal
     language: str
@@ -63,11 +67,15 @@ class BuildReport:
         return asdict(self) | {"store": str(self.store), "rejects": str(self.rejects) if self.rejects else None}
 
 
+def silent(stage: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
 def build_store(
     catalogue: Path,
     folder: Path,
     options: BuildOptions = BuildOptions(),
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
     on_guess: Callable[[Guess], None] = lambda guess: None,
 ) -> BuildReport:
     """Build a store, or bring it up to date with a catalogue; only new and changed products are encoded.
@@ -91,8 +99,9 @@ def build_store(
             rejected = rejects.close()
         _refuse(reading, len(missing), len(known), rejected, options, config)
         writer.remove(missing)
-        writer.note(source=_source(catalogue, options))
-        build = _Build(store, writer, config, reading, given, progress)
+        language = reading.language or str(store.source.get("language", ""))
+        writer.note(source=_source(catalogue, options) | {"language": language})
+        build = _Build(store, writer, config, reading, language, given, progress)
         build.run(options.refit)
         changes = writer.changes()
     snapshot = store.snapshot()
@@ -102,9 +111,10 @@ def build_store(
         changes=changes,
         rows=reading.rows,
         rejected=reading.refused,
+        dropped=reading.dropped,
         rejects=rejected,
         encoded=build.encoded,
-        language=reading.language,
+        language=language,
         seconds=time.perf_counter() - start,
         notes=tuple(build.notes),
     )
@@ -167,7 +177,8 @@ def _refuse(
     allowed = config.build.max_rejects if options.max_rejects is None else options.max_rejects
     if reading.refused > allowed * reading.rows:
         raise CatalogueError(
-            f"{reading.refused:,} of {reading.rows:,} rows can't be used, more than {allowed:.0%}; nothing was changed. "
+            f"{reading.refused:,} of {reading.rows:,} rows can't be used, more than {allowed:.0%}; "
+            "nothing was changed. "
             f"Why, row by row: {rejected}. Correct the file (or --map a column), or allow more with --max-rejects."
         )
     if known == 0 and reading.encoded == 0:
@@ -188,9 +199,11 @@ class _Build:
         writer: Writer,
         config: Config,
         reading: Reading,
+        language: str,
         given: Sequence[Given],
         progress: Progress,
     ) -> None:
+        self.language = language
         self.store, self.writer, self.config, self.reading, self.progress = store, writer, config, reading, progress
         self.given = {vectors.signal: vectors for vectors in given}
         self.encoded: dict[str, int] = {}
@@ -215,18 +228,12 @@ class _Build:
         on = [s for s in PRESENT if getattr(settings, s).enabled and (s in self.reading.signals or s in old.signals)]
         return on + sorted({*self.given, *(s for s in old.signals if s not in PRESENT)})
 
-    def _encoders(self, signals: Sequence[str], old: Snapshot, fit: bool) -> dict[str, Encoder]:
-        own = [signal for signal in signals if signal in PRESENT]
-        if fit:
-            return make_encoders(self.config, self.reading.language, own)
-        return {signal: load_encoder(old.encoder_folder(signal)) for signal in own}
-
     def _fitted(self, signals: Sequence[str], old: Snapshot, fit: bool) -> dict[str, Encoder]:
         """The encoders in use: frozen ones, or new ones fitted once on the whole catalogue."""
         own = [signal for signal in signals if signal in PRESENT]
         if not fit:
             return {signal: load_encoder(old.encoder_folder(signal)) for signal in own}
-        encoders = make_encoders(self.config, self.reading.language, own)
+        encoders = make_encoders(self.config, self.language, own)
         for at, encoder in enumerate(encoders.values()):
             self.progress("fitting", at, len(encoders))
             encoder.fit(product for batch in self.writer.products() for product in batch)
@@ -255,45 +262,60 @@ class _Build:
 
     def _generation(self, signals: Sequence[str], old: Snapshot, fit: bool) -> None:
         encoders = self._fitted(signals, old, fit)
-        dims = {s: encoders[s].dim if s in encoders else self._given_dim(s, old) for s in signals}
+        scales = self._scales(signals, encoders, old, fit)
+        dims = {signal: scale.dim for signal, scale in scales.items()}
         fingerprints = {s: encoders[s].fingerprint if s in encoders else GIVEN for s in signals}
         weights = self._weights(signals)
         self.writer.note(config=self.config)
-        with self.writer.generation(dims, fingerprints, anew=list(encoders) if fit else ()) as fresh:
-            self._fill(fresh, encoders, signals)
-            for signal in signals:
-                scale = fresh.scale(signal)
-                if scale is None:
-                    scale = fit_scale_of(fresh.vectors(signal))
-                scale_in_place(fresh.vectors(signal), fresh.todo(signal), scale)
+        with self.writer.generation(dims, fingerprints, anew=signals if fit else ()) as fresh:
+            self._fill(fresh, encoders, scales)
+            for signal, scale in scales.items():
                 if signal in encoders:
                     self.writer.freeze(encoders[signal])
                 name = type(encoders[signal]).__name__ if signal in encoders else ""
                 fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
             matrices = {signal: fresh.vectors(signal) for signal in signals}
-            scales = {signal: fresh.scale(signal) or Scale(np.zeros(dims[signal], np.float32)) for signal in signals}
             self.progress("indexing", 0, None)
             build_candidates(fresh.folder, matrices, omegas(weights, scales), self.config.index)
             build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
         self._problems(encoders)
 
-    def _fill(self, fresh: NewGeneration, encoders: Mapping[str, Encoder], signals: Sequence[str]) -> None:
-        """Write the raw vectors that are still to be written, product by product, so that a record is read once."""
-        todo = {signal: fresh.todo(signal) for signal in signals}
+    def _scales(
+        self, signals: Sequence[str], encoders: Mapping[str, Encoder], old: Snapshot, fit: bool
+    ) -> dict[str, Scale]:
+        """Frozen scales, or new ones fitted on an even sample of the products."""
+        if not fit:
+            return {signal: old.scales[signal] for signal in signals}
+        changes = self.writer.changes()
+        step = max(1, (changes.added + changes.changed + changes.unchanged) // SCALE_SAMPLE)
+        every = (product for batch in self.writer.products() for product in batch)
+        sample = list(islice(every, 0, None, step))
+        scales = {}
+        for signal in signals:
+            parts = []
+            for start in range(0, len(sample), BATCH):
+                self.progress(f"learning the scale of {signal}", start, len(sample))
+                parts.append(self._raw(signal, encoders.get(signal), sample[start : start + BATCH]))
+            raw = [part for part in parts if part is not None]
+            dim = self.config.signals.image.dim if signal == "image" else 0
+            scales[signal] = fit_scale(np.concatenate(raw), dim) if raw else old.scales[signal]
+        self.encoded = {signal: count for signal, count in self.encoded.items() if signal in CACHED}
+        return scales
+
+    def _fill(self, fresh: NewGeneration, encoders: Mapping[str, Encoder], scales: Mapping[str, Scale]) -> None:
+        """Write the vectors that are still to be written, product by product, so that a record is read once."""
+        todo = {signal: fresh.todo(signal) for signal in scales}
         rows = reduce(np.union1d, todo.values(), np.empty(0, np.int64))
         done = 0
         for batch in fresh.products(rows):
             part = rows[done : done + len(batch)]
-            for signal in signals:
+            for signal, scale in scales.items():
                 wanted = np.flatnonzero(np.isin(part, todo[signal], assume_unique=True))
                 raw = self._raw(signal, encoders.get(signal), [batch[at] for at in wanted]) if len(wanted) else None
                 if raw is not None:
-                    fresh.vectors(signal)[part[wanted]] = raw
+                    fresh.vectors(signal)[part[wanted]] = apply_scale(raw, scale)
             done += len(batch)
             self.progress("encoding", done, len(rows))
-
-    def _given_dim(self, signal: str, old: Snapshot) -> int:
-        return self.given[signal].dim if signal in self.given else old.matrix(signal).shape[1]
 
     def _weights(self, signals: Sequence[str]) -> dict[str, float]:
         settings = self.config.signals

@@ -3,17 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sosie.scoring import apply_scale, fit_scale
 from sosie.store import VectorCache
-from sosie.types import Encoder, Matrix, Product, Scale
+from sosie.types import Encoder, Matrix, Product
 
-CACHED = frozenset(
-    {"image", "colour", "text", "reviews"}
-)  # reading a cache beats encoding again only where a network or a picture is involved
-SCALE_SAMPLE = 50_000  # rows that mean and spread are estimated from
-BLOCK = 65_536  # rows scaled at a time
+CACHED = frozenset({"image", "colour", "text", "reviews"})  # where a network or a picture makes encoding slow
 
 
 def encode_products(encoder: Encoder, products: Sequence[Product], cache: VectorCache) -> tuple[Matrix, int]:
@@ -39,16 +33,3 @@ def encode_products(encoder: Encoder, products: Sequence[Product], cache: Vector
         if content:
             out[row] = vectors[place[content]]
     return out, len(new)
-
-
-def fit_scale_of(raw: Matrix) -> Scale:
-    """Fit the scale of a signal on an even sample of its raw vectors."""
-    step = max(1, len(raw) // SCALE_SAMPLE)
-    return fit_scale(np.asarray(raw[::step], np.float32))
-
-
-def scale_in_place(vectors: Matrix, rows: NDArray[np.int64], scale: Scale) -> None:
-    """Turn raw vectors into final ones, in blocks, so that a memory-mapped matrix never has to fit in memory."""
-    for start in range(0, len(rows), BLOCK):
-        part = rows[start : start + BLOCK]
-        vectors[part] = apply_scale(np.asarray(vectors[part], np.float32), scale)

