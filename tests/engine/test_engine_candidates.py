@@ -7,7 +7,9 @@ from fake_snapshot import FakeSnapshot
 
 from sosie.config import Config, IndexSettings
 from sosie.engine import candidates as module
-from sosie.engine.candidates import Candidates, Sought, build_candidates
+from sosie.engine import indexing
+from sosie.engine.candidates import Candidates, Sought
+from sosie.engine.indexing import build_candidates
 from sosie.errors import StoreError
 from sosie.types import Product
 
@@ -95,14 +97,29 @@ def test_a_graph_serves_one_signal_and_default_weights_only(tmp_path: Path) -> N
 
 
 def test_a_graph_that_misses_too_much_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GRAPH_RECALL", 1.01)
+    monkeypatch.setattr(indexing, "GRAPH_RECALL", 1.01)
     candidates = opened(tmp_path, {"a": unit(1, 2_000, 32, 8)}, graph_from=1_000)
     assert candidates.generation.graph is None
     assert not (tmp_path / "graph.faiss").exists()
 
 
+def test_vectors_without_structure_get_finer_codes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).standard_normal((6_000, 128)).astype(np.float32)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    structured = opened(tmp_path / "structured", {"a": unit(1, 6_000, 128, 8)})
+    hard = opened(tmp_path / "noise", {"a": noise})
+    assert structured.generation.codes is not None
+    assert hard.generation.codes is not None
+    assert hard.generation.codes.share < structured.generation.codes.share
+    found = [
+        len(np.intersect1d(found_top(hard, s, None), exact_top(hard, s, np.ones(6_000, bool)))) / 10
+        for s in (asked(hard, row, {"a": 1.0}) for row in range(0, 6_000, 200))
+    ]
+    assert np.mean(found) >= 0.95
+
+
 def test_many_dimensions_get_no_graph(tmp_path: Path) -> None:
-    wide = {"a": unit(1, 1_100, module.GRAPH_DIMS + 1, 8)}
+    wide = {"a": unit(1, 1_100, indexing.GRAPH_DIMS + 1, 8)}
     assert opened(tmp_path, wide, graph_from=1_000).generation.graph is None
 
 

@@ -42,12 +42,13 @@ def filled(folder: Path, config: Config | None, signals: tuple[str, ...] = ("a",
 @pytest.fixture(params=["scanned", "graph", "codes"])
 def snapshot(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSnapshot:
     monkeypatch.setattr(nearest_module, "BLOCK", 64)
+    monkeypatch.setattr(nearest_module, "EXACT_UP_TO", 0)
     if request.param == "graph":
         monkeypatch.setattr(nearest_module, "CLUSTER_SAMPLE", 300)
         monkeypatch.setattr(nearest_module, "CLUSTERS", 4)
     fake = filled(tmp_path / "gen", None if request.param == "scanned" else INDEXED)
     if request.param == "codes":
-        monkeypatch.setattr("sosie.engine.candidates.GRAPH_DIMS", 1)
+        monkeypatch.setattr("sosie.engine.indexing.GRAPH_DIMS", 1)
         fake = filled(tmp_path / "other", INDEXED)
     return fake
 

@@ -6,58 +6,32 @@ rules; the last wave holds every allowed row. Rows written since the generation 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sosie.config import IndexSettings
+from sosie.engine.indexing import FILE, build_candidates, proposals
 from sosie.errors import StoreError
 from sosie.index.codes import Codes
-from sosie.index.exact import Exact, best, inner_products
+from sosie.index.exact import best, inner_products
 from sosie.index.graph import Graph
 from sosie.types import Mask, Matrix, Rows, Vector
 
 if TYPE_CHECKING:
     from sosie.store import Snapshot
 
-FILE = "candidates.json"
-GRAPH_DIMS = 512  # several signals side by side have too many independent directions: codes are as quick and surer
-GRAPH_RECALL = 0.97  # of the first ten on a sample; a graph that can't reach it is not kept
-GRAPH_SAMPLE = 200
+__all__ = ["Candidates", "Sought", "build_candidates"]
+
 GRAPH_DEPTH = 200  # proposals beyond which codes are quicker than the graph
 EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
 EXACT_SHARE = 0.02
-MARGIN = 1.0  # measured: recall@10 >= .99 where the last answer is so many standard errors above the list's end
+MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
+MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
-HASH_BLOCK = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """Some rows of several matrices side by side, each times a factor; nothing is copied before it is asked for."""
-
-    matrices: tuple[Matrix, ...]
-    factors: tuple[float, ...]
-    rows: Rows
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, dim)."""
-        return len(self.rows), sum(matrix.shape[1] for matrix in self.matrices)
-
-    @overload
-    def __getitem__(self, at: slice) -> Matrix: ...
-    @overload
-    def __getitem__(self, at: Rows) -> Matrix: ...
-    def __getitem__(self, at: slice | Rows) -> Matrix:
-        rows = self.rows[at]
-        parts = [matrix[rows] * np.float32(f) for matrix, f in zip(self.matrices, self.factors, strict=True)]
-        return np.hstack(parts).astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,106 +44,6 @@ class Sought:
     vectors: Mapping[str, Vector]
     shares: Mapping[str, float]
     words: Vector | None = None
-
-
-def build_candidates(
-    folder: Path, matrices: Mapping[str, Matrix], omega: Mapping[str, float], settings: IndexSettings
-) -> None:
-    """Write into a generation's folder what `Candidates` opens: distinct rows, and codes and a graph where they pay.
-
-    `matrices` are final vectors, (rows, dim) each, memory-mapped or not; `omega` are the default weights over spreads.
-    Works in blocks.
-    """
-    signals = tuple(matrices)
-    arrays = tuple(np.asarray(matrices[signal]) for signal in signals)
-    members, starts = _distinct(arrays)
-    first = members[starts[:-1]]
-    base = len(arrays[0]) if arrays else 0
-    dims = [matrix.shape[1] for matrix in arrays]
-    with_codes = base >= settings.codes_from and len(first) > 0
-    with_graph = base >= settings.graph_from and 0 < sum(dims) <= GRAPH_DIMS and len(first) > GRAPH_SAMPLE
-    factors = _factors(signals, omega)
-    np.save(folder / "members.npy", members)
-    np.save(folder / "starts.npy", starts)
-    if with_codes:
-        codes = Codes(dims)
-        codes.build(Fused(arrays, (1.0,) * len(arrays), first))
-        codes.save(folder / "codes.bin")
-    if with_graph:
-        with_graph = _build_graph(Fused(arrays, factors, first), folder / "graph.faiss")
-    about = {
-        "signals": signals,
-        "rows": base,
-        "codes": with_codes,
-        "graph": list(factors) if with_graph else None,
-    }
-    (folder / FILE).write_text(json.dumps(about), encoding="utf-8")
-
-
-def _factors(signals: Sequence[str], omega: Mapping[str, float]) -> tuple[float, ...]:
-    """Square roots of the shares: an inner product of two rows so scaled is their score."""
-    total = sum(omega.get(signal, 0.0) for signal in signals) or 1.0
-    return tuple(float(np.sqrt(omega.get(signal, 0.0) / total)) for signal in signals)
-
-
-def _build_graph(rows: Fused, file: Path) -> bool:
-    graph = Graph()
-    graph.build(rows)
-    sample = rows[np.linspace(0, len(rows.rows) - 1, GRAPH_SAMPLE).astype(np.int64)]
-    recall = graph.calibrate(sample, _truth(rows, sample), GRAPH_RECALL)
-    if recall < GRAPH_RECALL:
-        return False
-    graph.save(file)
-    return True
-
-
-def _truth(rows: Fused, queries: Matrix, k: int = 10) -> Rows:
-    exact = Exact()
-    found = np.empty((len(queries), 0), np.int64)
-    scores = np.empty((len(queries), 0), np.float32)
-    for start in range(0, len(rows.rows), HASH_BLOCK):
-        exact.build(rows[start : start + HASH_BLOCK])
-        block = exact.search(queries, k)
-        found = np.hstack([found, block.rows + start])
-        scores = np.hstack([scores, block.scores])
-        kept = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        found, scores = np.take_along_axis(found, kept, 1), np.take_along_axis(scores, kept, 1)
-    return found
-
-
-def _distinct(matrices: tuple[Matrix, ...]) -> tuple[Rows, Rows]:
-    """Rows in lists of equal vectors (rows of zeros left out): `members[starts[i]:starts[i + 1]]` are equal."""
-    if not matrices:
-        return np.empty(0, np.int64), np.zeros(1, np.int64)
-    hashes, present = _hashes(matrices)
-    rows = np.flatnonzero(present)
-    if len(rows) == 0:
-        return rows, np.zeros(1, np.int64)
-    order = np.lexsort((rows, hashes[rows, 1], hashes[rows, 0]))
-    ordered = hashes[rows[order]]
-    new = np.flatnonzero(np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]))
-    lists = np.split(rows[order], new[1:]) if len(new) < len(rows) else None
-    if lists is None:
-        return rows, np.arange(len(rows) + 1)
-    lists.sort(key=lambda one: int(one[0]))
-    return np.concatenate(lists), np.concatenate([[0], np.cumsum([len(one) for one in lists])])
-
-
-def _hashes(matrices: tuple[Matrix, ...]) -> tuple[NDArray[np.uint64], Mask]:
-    """Two 64-bit hashes of each row's bytes (multiply and add, Dietzfelbinger 1996); False = all zeros."""
-    size = len(matrices[0])
-    hashes = np.zeros((size, 2), np.uint64)
-    present = np.zeros(size, np.bool_)
-    generator = np.random.default_rng(0)
-    for matrix in matrices:
-        odd = generator.integers(0, 2**63, (2, matrix.shape[1]), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        for start in range(0, size, HASH_BLOCK):
-            block = slice(start, start + HASH_BLOCK)
-            words = np.ascontiguousarray(matrix[block], np.float32).view(np.uint32).astype(np.uint64)
-            for i in range(2):
-                hashes[block, i] += np.einsum("ij,j->i", words, odd[i])
-            present[block] |= words.any(axis=1)
-    return hashes, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +136,9 @@ class Candidates:
             late = np.union1d(late, _by_words(np.where(living, sought.words, 0)))
         late_scores = self.scores(sought, late)
         share = 1.0 if few is None else len(few) / snapshot.size
-        depth = int((5 * need + 60) / share)
+        depth = int(proposals(need) / share)
         while sought.vectors and depth < max(base // 4, 1):
-            rows, scores, deep = self._propose(sought, living, depth, need)
+            rows, scores, deep = self._propose(sought, living, depth, need, few is not None)
             depth *= 4
             if deep:
                 fresh = ~np.isin(late, rows) if len(late) else slice(None)
@@ -272,9 +146,11 @@ class Candidates:
         rows = np.flatnonzero(living)
         yield rows, self.scores(sought, rows)
 
-    def _propose(self, sought: Sought, living: Mask, depth: int, need: int) -> tuple[Rows, Vector, bool]:
+    def _propose(
+        self, sought: Sought, living: Mask, depth: int, need: int, filtered: bool
+    ) -> tuple[Rows, Vector, bool]:
         """Living rows among the `depth` that look best, their scores, and whether that was deep enough."""
-        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH else None
+        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH and not filtered else None
         if graph is not None:
             found, seeming = graph.nearest(self._fused(sought, self.generation.graph_factors), depth)
             rows, _ = self._expand(found[found >= 0], seeming[found >= 0])
@@ -293,7 +169,8 @@ class Candidates:
             return rows, scores, False
         # Errors of the codes seen here tell how far below the list a better row could still hide.
         errors = scores - seeming[kept]
-        reach = float(deepest + errors.mean() + MARGIN * errors.std())
+        margin = MARGIN_FILTERED if filtered else MARGIN
+        reach = float(deepest + errors.mean() + margin * errors.std())
         return rows, scores, float(np.partition(scores, -need)[-need]) >= reach
 
     def _graph_for(self, sought: Sought) -> Graph | None:

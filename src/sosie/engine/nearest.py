@@ -15,6 +15,7 @@ from sosie.types import Matrix, Progress, Rows
 BLOCK = 512  # products asked about at a time
 CLUSTERS = 256  # questions of a cluster walk the same part of the graph, which then stays in the processor's cache
 CLUSTER_SAMPLE = 20_000
+EXACT_UP_TO = 20_000  # products of which all pairs are compared in less time than an index takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _proposed(field: Field, vectors: list[Matrix], shares: Matrix) -> Rows:
     """Rows that may be among the nearest, (block, any); -1 = none."""
     generation, snapshot = field.candidates.generation, field.candidates.snapshot
     late = np.arange(snapshot.base, snapshot.size)
-    if generation.codes is None:
+    if generation.codes is None or snapshot.size <= EXACT_UP_TO:
         return _best_of(field, vectors, shares, np.arange(snapshot.size))
     by_signal = dict(zip(field.signals, range(len(field.signals)), strict=True))
     dims = [generation.matrices[signal].shape[1] for signal in generation.signals]
@@ -114,7 +115,7 @@ def _proposed(field: Field, vectors: list[Matrix], shares: Matrix) -> Rows:
             for s, nothing in zip(generation.signals, empty, strict=True)
         ]
     )
-    depth = int((field.k * 1.3 + 20 if use_graph else field.k * 3 + 60) * snapshot.size / max(snapshot.alive.sum(), 1))
+    depth = int((field.k * 1.3 + 20 if use_graph else field.k * 5 + 60) * snapshot.size / max(snapshot.alive.sum(), 1))
     index = generation.graph if use_graph and generation.graph is not None else generation.codes
     found = index.search(queries, min(depth, len(generation.starts) - 1)).rows
     rows = found if generation.alone and len(generation.members) == snapshot.base else _expanded(field, found, depth)

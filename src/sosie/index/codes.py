@@ -16,7 +16,7 @@ from sosie.errors import StoreError
 from sosie.index.exact import Blocks, tidy
 from sosie.types import Matrix, Neighbours, Rows, Vector
 
-PER_CODE = 8  # dimensions that share a code of 4 bits in a large signal
+FINENESS = (8, 4, 2, 1)  # dimensions of a large signal that share a code of 4 bits, coarse to fine
 LEAST_CODES = 32  # of a signal: a small one gets a code for every four, two or one of its dimensions
 TRAIN_ROWS = 30_000
 BLOCK = 16_384
@@ -24,10 +24,13 @@ FEW = 256  # rows that are decoded and scored: the scan loses rows that tie for 
 
 
 class Codes:
-    """IndexPQFastScan over the rows; `dims` says where one signal ends and the next begins."""
+    """IndexPQFastScan over the rows; `dims` says where one signal ends and the next begins.
 
-    def __init__(self, dims: Sequence[int] = ()) -> None:
-        self.dims = tuple(dims)
+    `share` is how many dimensions share a code: one of FINENESS.
+    """
+
+    def __init__(self, dims: Sequence[int] = (), share: int = FINENESS[0]) -> None:
+        self.dims, self.share = tuple(dims), share
         self.index: Any = None
         self.places: NDArray[np.int64] = np.empty(0, np.int64)  # of each dimension, among the quantiser's
 
@@ -37,8 +40,8 @@ class Codes:
 
         size, dim = matrix.shape
         self.dims = self.dims or (dim,)
-        self.places, width = _layout(self.dims)
-        self.index = faiss.IndexPQFastScan(width, width // PER_CODE, 4, faiss.METRIC_INNER_PRODUCT)
+        self.places, width = _layout(self.dims, self.share)
+        self.index = faiss.IndexPQFastScan(width, width // self.share, 4, faiss.METRIC_INNER_PRODUCT)
         self.index.pq.cp.min_points_per_centroid = 1  # a small catalogue is no reason for a warning
         if size == 0:
             return
@@ -90,10 +93,10 @@ class Codes:
             depth = min(size, depth * 4)
 
     def save(self, file: Path) -> None:
-        """Write one file; the layout follows from `dims`, which stands in its first bytes."""
+        """Write one file; the layout follows from `share` and `dims`, which stand in its first bytes."""
         import faiss
 
-        head = np.array([len(self.dims), *self.dims], np.int64).tobytes()
+        head = np.array([self.share, len(self.dims), *self.dims], np.int64).tobytes()
         file.write_bytes(head + faiss.serialize_index(self.index).tobytes())
 
     @classmethod
@@ -103,10 +106,10 @@ class Codes:
 
         try:
             raw = np.memmap(file, np.uint8, "r")
-            count = int(raw[:8].view(np.int64)[0])
-            codes = cls(raw[8 : 8 + 8 * count].view(np.int64).tolist())
-            codes.index = faiss.deserialize_index(np.asarray(raw[8 + 8 * count :]))
-            codes.places, width = _layout(codes.dims)
+            share, count = raw[:16].view(np.int64).tolist()
+            codes = cls(raw[16 : 16 + 8 * count].view(np.int64).tolist(), share)
+            codes.index = faiss.deserialize_index(np.asarray(raw[16 + 8 * count :]))
+            codes.places, width = _layout(codes.dims, share)
         except (OSError, ValueError, IndexError, RuntimeError) as error:
             raise StoreError(f"{file}: the codes can't be opened ({error}); build the store again.") from error
         if codes.index.d != width:
@@ -114,15 +117,15 @@ class Codes:
         return codes
 
 
-def _layout(dims: Sequence[int]) -> tuple[NDArray[np.int64], int]:
+def _layout(dims: Sequence[int], most: int) -> tuple[NDArray[np.int64], int]:
     """Where each dimension stands (no code spans two signals, small signals get finer codes), and the width."""
     places = []
     width = 0
     for dim in dims:
-        share = PER_CODE
+        share = most
         while share > 1 and dim < LEAST_CODES * share:
             share //= 2
         at = np.arange(dim)
-        places.append(width + at // share * PER_CODE + at % share)
-        width += -(-dim // share) * PER_CODE
+        places.append(width + at // share * most + at % share)
+        width += -(-dim // share) * most
     return np.concatenate(places), width

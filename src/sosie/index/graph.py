@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from sosie.errors import StoreError
-from sosie.index.exact import Blocks, tidy
+from sosie.index.exact import Blocks, recall, tidy
 from sosie.types import Matrix, Neighbours, Rows, Vector
 
 LINKS = 32
@@ -42,12 +42,10 @@ class Graph:
 
         Returns the share found, which is below the target when no effort was enough.
         """
-        k = truth.shape[1]
         share = 0.0
         for effort in EFFORTS:
             self.effort = effort
-            found = self.search(queries, effort).rows
-            share = float(np.mean([len(np.intersect1d(f, t)) / k for f, t in zip(found, truth, strict=True)]))
+            share = recall(self.search(queries, effort).rows, truth)
             if share >= target:
                 break
         return share
