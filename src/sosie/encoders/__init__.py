@@ -6,6 +6,7 @@ from pathlib import Path
 from sosie.config import Config
 from sosie.encoders.attributes import Attributes
 from sosie.encoders.category import Category
+from sosie.encoders.colour import Colour
 from sosie.encoders.image import Image
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
@@ -18,7 +19,8 @@ from sosie.errors import EncoderError
 from sosie.types import Encoder
 
 ENCODERS: dict[str, type[Encoder]] = {
-    kind.name: kind for kind in (Image, MiniLM, Multilingual, TfIdf, Word2Vec, Price, Category, Attributes, Reviews)
+    kind.name: kind
+    for kind in (Image, Colour, MiniLM, Multilingual, TfIdf, Word2Vec, Price, Category, Attributes, Reviews)
 }
 
 
@@ -38,6 +40,7 @@ def make_encoders(config: Config, language: str, signals: Sequence[str]) -> dict
 
     makers: dict[str, Callable[[], Encoder]] = {
         "image": lambda: Image(settings.image.size, settings.image.precision, settings.image.pictures),
+        "colour": Colour,
         "text": meaning,
         "words": lambda: TfIdf(words.dim) if words.encoder == "tfidf" else Word2Vec(words.dim),
         "price": lambda: Price(settings.price.rates),
