@@ -35,14 +35,14 @@ class ColourSettings(Settings):
     """The colours of a product's first picture, its background discounted."""
 
     enabled: bool = True
-    weight: Weight = 0.3
+    weight: Weight = 0.5
 
 
 class TextSettings(Settings):
     """The meaning of title and description."""
 
     enabled: bool = True
-    weight: Weight = 1.0
+    weight: Weight = 0.5
     encoder: Literal["auto", "minilm", "multilingual"] = "auto"  # auto: by the catalogue's language
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
@@ -51,7 +51,7 @@ class WordsSettings(Settings):
     """The words themselves: TF-IDF of words and characters, or Word2Vec trained on the catalogue."""
 
     enabled: bool = True
-    weight: Weight = 0.5
+    weight: Weight = 0.3
     encoder: Literal["tfidf", "word2vec"] = "tfidf"
     dim: Annotated[int, Field(ge=8, le=2048)] = 256
 
@@ -60,7 +60,7 @@ class PriceSettings(Settings):
     """Nearness of price within its category's scale."""
 
     enabled: bool = True
-    weight: Weight = 0.2
+    weight: Weight = 0.4
     rates: dict[str, Annotated[float, Field(gt=0)]] = {}  # value of one unit of a currency in a common one
 
 
@@ -68,21 +68,21 @@ class CategorySettings(Settings):
     """Shared levels of the category path."""
 
     enabled: bool = True
-    weight: Weight = 1.0
+    weight: Weight = 6.0
 
 
 class AttributesSettings(Settings):
     """Shared attributes: brand, material, size …"""
 
     enabled: bool = True
-    weight: Weight = 0.5
+    weight: Weight = 0.35
 
 
 class ReviewsSettings(Settings):
     """What customers write about a product."""
 
     enabled: bool = True
-    weight: Weight = 0.2
+    weight: Weight = 0.1
 
 
 class ExactSettings(Settings):

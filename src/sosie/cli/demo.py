@@ -40,13 +40,13 @@ def run_demo(what: str, folder: Path) -> None:
 def _questions(opened: Store, page: Path) -> None:
     examples = _examples(opened, 4)
     asked = [
-        (f"like {product.id}  {product.title}", product, Query(like=(product.id,), limit=6)) for product in examples
+        (f"like {product.id}  {product.title}", product, Query(like=(product.id,), limit=5)) for product in examples
     ]
-    queries: list[tuple[str, Product | None, Query]] = [*asked, (f"words “{WORDS}”", None, Query(text=WORDS, limit=6))]
+    queries: list[tuple[str, Product | None, Query]] = [*asked, (f"words “{WORDS}”", None, Query(text=WORDS, limit=5))]
     pictured = next((product for product in reversed(examples) if product.images), None)
     if pictured:
         photo = _photo(pictured.images[0], page.with_suffix(".jpg"))
-        queries.append((f"a photo of {pictured.title}", None, Query(image=photo, limit=6)))
+        queries.append((f"a photo of {pictured.title}", None, Query(image=photo, limit=5)))
     sections = []
     for title, product, query in queries:
         answer = opened.ask(query)
@@ -62,7 +62,7 @@ def _examples(opened: Store, count: int) -> list[Product]:
     for row in snapshot.alive.nonzero()[0]:
         groups.setdefault(int(snapshot.groups[row]), int(row))
     rows = list(groups.values())
-    return snapshot.products([rows[at * len(rows) // count] for at in range(count)])
+    return snapshot.products([rows[(2 * at + 1) * len(rows) // (2 * count)] for at in range(count)])
 
 
 def _photo(ref: str, file: Path) -> Path:
