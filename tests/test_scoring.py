@@ -128,3 +128,31 @@ def test_printed_parts_add_up_to_the_printed_score(parts: np.ndarray) -> None:
         assert sum(int(f"{value:.4f}".replace(".", "")) for value in row) == int(f"{score:.4f}".replace(".", ""))
         assert score == pytest.approx(float(exact.astype(np.float64).sum()), abs=0.5001e-4)
         assert all(f"{value:.4f}" != "-0.0000" for value in [score, *row])
+
+
+def test_a_projection_half_whitens_the_main_directions():
+    generator = np.random.default_rng(3)
+    spread = np.array([9.0, 4.0, 1.0, 0.01], np.float32)
+    rows = (generator.standard_normal((5_000, 4)) * np.sqrt(spread) + 50).astype(np.float32)
+    scale = fit_scale(rows, dim=2)
+    assert scale.dim == 2
+    assert scale.projection is not None
+    projected = (rows - scale.mean) @ scale.projection
+    # a variance v, whitened by v ** -1/4 on the direction, becomes v ** 1/2
+    assert np.sort(projected.var(axis=0)) == pytest.approx([2.0, 3.0], rel=0.1)
+    assert np.abs(np.corrcoef(projected.T)[0, 1]) < 0.01
+    assert np.linalg.norm(apply_scale(rows, scale), axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_too_few_distinct_rows_are_not_projected():
+    rows = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32)
+    assert fit_scale(rows[:4].repeat(9, axis=0), dim=4).projection is None
+    assert fit_scale(rows, dim=4).projection is not None
+    assert fit_scale(rows, dim=8).projection is None
+
+
+def test_a_missing_row_stays_missing_through_a_projection():
+    rows = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    scale = fit_scale(rows, dim=4)
+    rows[7] = 0
+    assert not apply_scale(rows, scale)[7].any()

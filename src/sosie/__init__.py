@@ -7,7 +7,7 @@ from sosie.types import Hit, Product, Query
 
 if TYPE_CHECKING:
     from sosie.engine.shop import Store, build
-    from sosie.engine.shop import open_store as open
+    from sosie.engine.shop import open_store as open  # noqa: A004 - `sosie.open` reads as it should
 
 __version__ = "0.1.0"
 __all__ = ["Hit", "Product", "Query", "SosieError", "Store", "build", "open"]

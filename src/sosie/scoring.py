@@ -58,12 +58,15 @@ def fit_scale(sample: Matrix, dim: int = 0) -> Scale:
 
 
 def _projection(rows: Matrix, mean: Vector, dim: int) -> Matrix | None:
+    from scipy.linalg import eigh
+
     centred = np.unique(rows, axis=0).astype(np.float64) - mean
-    if not dim <= min(len(centred) - 1, rows.shape[1] - 1):
+    size = rows.shape[1]
+    if dim >= min(len(centred), size):
         return None
-    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-    variances, directions = variances[::-1][:dim], directions[:, ::-1][:, :dim]
-    whitened: Matrix = (directions * (variances + FLOOR * variances[0]) ** -0.25).astype(np.float32)
+    covariance = centred.T @ centred / len(centred)
+    variances, directions = eigh(covariance, subset_by_index=[size - dim, size - 1])
+    whitened: Matrix = (directions * (variances + FLOOR * variances[-1]) ** -0.25).astype(np.float32)
     return whitened
 
 
