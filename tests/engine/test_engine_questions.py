@@ -9,7 +9,7 @@ import pytest
 from fake_snapshot import INDEXED, FakeSnapshot
 
 from sosie.engine import candidates as candidates_module
-from sosie.engine.questions import UNLIKE, answer
+from sosie.engine.questions import EXACT_SCALE, UNLIKE, answer
 from sosie.errors import QuestionError
 from sosie.scoring import omegas
 from sosie.types import Column, Encoder, Product, Query, Scale
@@ -256,7 +256,7 @@ def test_words_are_meant_and_found_literally(snapshot: FakeSnapshot) -> None:
     encoders = {"text": Words(raw / np.linalg.norm(raw)), "image": Words(np.zeros(96)), "price": Words(np.zeros(8))}
     reply = answer(snapshot, Query(text="wh-700xm4", limit=30), encoders.__getitem__)
     exact = next(hit for hit in reply.hits if hit.product.title == "thing number wh-700xm4")
-    share = 4 / (4 + WEIGHTS["text"] / scales.sigma)
+    share = 1 / EXACT_SCALE.sigma / (1 / EXACT_SCALE.sigma + WEIGHTS["text"] / scales.sigma)
     assert exact.rank <= 2
     assert exact.parts["exact"] == pytest.approx(share, abs=2e-4)
     assert {signal for hit in reply.hits for signal in hit.parts} == {"text", "exact"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sosie.store import Snapshot
 
 EXACT = "exact"  # the signal of words found literally
-EXACT_SCALE = Scale(np.empty(0, np.float32), 0.25)  # a share of words, 0..1: half of them is two spreads from none
+EXACT_SCALE = Scale(np.empty(0, np.float32), 0.35)  # a share of words, 0..1; chosen on questions of three words
 UNLIKE = 0.5  # how strongly disliked products push away, beside the pull of liked ones
 POOL = 50  # places from which a diverse answer is chosen, at least
 MOST = 10_000  # answers of one question, offset included

@@ -161,12 +161,10 @@ class Postings:
         typos = _typos_allowed(token)
         if typos == 0:
             return []
-        from rapidfuzz.distance import DamerauLevenshtein
+        from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract
 
-        found = extract(
-            token, self.words, scorer=DamerauLevenshtein.distance, score_cutoff=typos, limit=MOST_ALTERNATIVES
-        )
+        found = extract(token, self.words, scorer=OSA.distance, score_cutoff=typos, limit=MOST_ALTERNATIVES)
         same = [(index, distance) for word, distance, index in found if _digits(word) == _digits(token)]
         nearest = min((distance for _, distance in same), default=0)
         return [(index, TYPO[int(distance)]) for index, distance in same if distance == nearest]
