@@ -42,7 +42,7 @@ unit: $(VENV)/dev.stamp ## the tests
 	@$(VENV)/bin/python -m pytest -n 2
 
 docs: $(VENV)/run.stamp ## write again the pages that are made from the code
-	@$(VENV)/bin/python docs/generate_cli.py && $(VENV)/bin/python docs/generate_formats.py
+	@for page in cli formats settings; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
 
 clean: ## remove what was set up
 	rm -rf $(VENV) sosie-demo

@@ -26,8 +26,8 @@ START = """# Five answers of each of four catalogues
 
 <!-- Written by docs/generate_answers.py. -->
 
-Default settings, nothing tuned, nothing picked afterwards. Each command stands above its answer. The parts add up to
-the score (a last digit may differ here, where two decimals are shown); a part below 0.005 is left out.
+Default settings. Each command stands above its answer. The parts add up to the score; here they are shown with two
+decimals, and those below 0.005 are left out.
 """
 
 
@@ -54,13 +54,13 @@ def catalogues(data: Path) -> tuple[Catalogue, ...]:
                 ("similar MH01-M-Black --limit 5", "A hoodie's look-alikes."),
                 ("similar 24-WG080 --limit 5", "Gear, which has neither size nor colour."),
                 (
-                    'similar WJ02-M-Black --limit 5 --where "price < query.price and gender is not missing"',
+                    'similar WJ02-M-Black --limit 5 --where "price < query.price" --category "Women > Tops"',
                     "Cheaper than the product asked about.",
                 ),
                 ('search --text "waterproof jacket for running in the rain" --limit 5', "Words."),
                 (
-                    f'search --image {PHOTO} --text "yoga" --limit 5',
-                    "A phone's photo of a green quilted jacket, from another data set, and a word.",
+                    f'search --image {PHOTO} --text "jacket" --weights image=2,colour=1 --limit 5',
+                    "A phone's photo of a green quilted jacket, from elsewhere, and a word; look and colour weigh more.",
                 ),
             ),
             f"--reviews {magento / 'reviews.csv'}",
@@ -101,8 +101,8 @@ def catalogues(data: Path) -> tuple[Catalogue, ...]:
                 ("similar lm1006007 --limit 5", "A quilt of wool."),
                 ("similar nb10703 --limit 5", "A telephone."),
                 ('similar lm1006002 --limit 5 --where "price < query.price"', "Cheaper bed linen."),
-                ("search --text 旅行用的箱子 --limit 5", "Words by meaning: a case for travelling."),
-                ("search --text 无印良品洗面奶 --limit 5", "A brand and a kind of thing."),
+                ("search --text 无线蓝牙耳机 --limit 5", "Words: wireless Bluetooth earphones."),
+                ("search --text 苹果笔记本电脑 --limit 5", "A brand and a kind of thing: an Apple laptop."),
             ),
         ),
     )

@@ -21,9 +21,13 @@ def blocks(page, kind):
 
 def commands():
     for page in PAGES:
-        for line in "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines():
-            words = shlex.split(line.removeprefix("$ "), comments=True)
-            if words[:1] == ["sosie"] and words[2:] != ["CATALOGUE", "[OPTIONS]"] and "[OPTIONS]" not in words:
+        lines = [
+            *"".join(blocks(page, "sh")).splitlines(),
+            *(line[2:] for line in "".join(blocks(page, "console")).splitlines() if line.startswith("$ ")),
+        ]
+        for line in lines:
+            words = shlex.split(re.split(r" \| | 2>", line)[0], comments=True)
+            if words[:1] == ["sosie"] and "[OPTIONS]" not in words:
                 yield pytest.param(words[1:], id=f"{page.name}: {' '.join(words)}")
 
 
