@@ -60,7 +60,7 @@ def catalogues(data: Path) -> tuple[Catalogue, ...]:
                 ('search --text "waterproof jacket for running in the rain" --limit 5', "Words."),
                 (
                     f'search --image {PHOTO} --text "jacket" --weights image=2,colour=1 --limit 5',
-                    "A phone's photo of a green quilted jacket, from elsewhere, and a word; look and colour weigh more.",
+                    "A phone's photo of a green quilted jacket, and a word; look and colour weigh more.",
                 ),
             ),
             f"--reviews {magento / 'reviews.csv'}",
