@@ -118,6 +118,16 @@ def test_vectors_without_structure_get_finer_codes(tmp_path: Path) -> None:
     assert np.mean(found) >= 0.95
 
 
+def test_ties_are_no_reason_for_finer_codes(tmp_path: Path) -> None:
+    few = np.eye(16, dtype=np.float32)[np.arange(3_000) % 12]
+    candidates = opened(tmp_path, {"a": unit(1, 3_000, 256, 8), "b": few})
+    assert candidates.generation.codes is not None
+    assert candidates.generation.codes.share == 8
+    rows, scores = next(candidates.find(asked(candidates, 5, {"b": 1.0}), None, 10))
+    assert np.sort(scores)[-10:].tolist() == pytest.approx([1.0] * 10, abs=1e-5)
+    assert len(rows) < 3_000
+
+
 def test_many_dimensions_get_no_graph(tmp_path: Path) -> None:
     wide = {"a": unit(1, 1_100, indexing.GRAPH_DIMS + 1, 8)}
     assert opened(tmp_path, wide, graph_from=1_000).generation.graph is None

@@ -56,8 +56,13 @@ def test_calibration_finds_the_least_effort_that_is_enough() -> None:
     graph = Graph()
     graph.build(matrix)
     truth = np.argsort(-(matrix[:100] @ matrix.T), axis=1)[:, :10]
-    assert graph.calibrate(matrix[:100], truth, 0.9) >= 0.9
+
+    def recall(found: np.ndarray) -> float:
+        return float(np.mean([len(np.intersect1d(f, t)) / 10 for f, t in zip(found, truth, strict=True)]))
+
+    assert graph.calibrate(matrix[:100], recall, 0.9) >= 0.9
     assert graph.effort == 16
-    impossible = np.full((100, 10), 5_000)
-    assert graph.calibrate(matrix[:100], impossible, 0.9) == 0
+    assert graph.calibrate(matrix[:100], lambda found: found.shape[1] / 100, 0.9) == 0.96
+    assert graph.effort == 96
+    assert graph.calibrate(matrix[:100], lambda found: 0.0, 0.9) == 0
     assert graph.effort == 256

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sosie.engine.indexing import FILE, build_candidates, proposals
+from sosie.engine.indexing import FILE, TIE, build_candidates, proposals
 from sosie.errors import StoreError
 from sosie.index.codes import Codes
 from sosie.index.exact import best, inner_products
@@ -173,7 +173,7 @@ class Candidates:
         errors = scores - seeming[kept]
         margin = MARGIN_FILTERED if filtered else MARGIN
         reach = float(deepest + errors.mean() + margin * errors.std())
-        return rows, scores, float(np.partition(scores, -need)[-need]) >= reach
+        return rows, scores, float(np.partition(scores, -need)[-need]) >= reach - TIE
 
     def _graph_for(self, sought: Sought) -> Graph | None:
         """The graph, where it was built for these very shares."""

@@ -64,12 +64,6 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return positions[np.argsort(-scores[positions], kind="stable")][:k]
 
 
-def recall(found: Rows, truth: Rows) -> float:
-    """Share of the true rows that were found, both (queries, any)."""
-    hits = [len(np.intersect1d(f, t)) for f, t in zip(found, truth, strict=True)]
-    return sum(hits) / max(truth.size, 1)
-
-
 def padded(rows: Sequence[Rows], scores: Sequence[Vector], k: int) -> Neighbours:
     """Lists of different lengths as one (queries, k) table; unused places hold row -1 and score -inf."""
     all_rows = np.full((len(rows), k), -1, np.int64)

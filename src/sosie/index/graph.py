@@ -1,12 +1,13 @@
 """A navigable graph (HNSW, Malkov and Yashunin 2016) over rows kept in one byte a dimension."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from sosie.errors import StoreError
-from sosie.index.exact import Blocks, recall, tidy
+from sosie.index.exact import Blocks, tidy
 from sosie.types import Matrix, Neighbours, Rows, Vector
 
 LINKS = 32
@@ -37,18 +38,18 @@ class Graph:
         for start in range(0, size, BLOCK):
             self.index.add(matrix[start : start + BLOCK])
 
-    def calibrate(self, queries: Matrix, truth: Rows, target: float) -> float:
-        """Set the least effort at which the share of `truth`, (queries, k), that is found reaches `target`.
+    def calibrate(self, queries: Matrix, recall: Callable[[Rows], float], target: float) -> float:
+        """Set the least effort at which the recall of the rows found, (queries, any), reaches `target`.
 
-        Returns the share found, which is below the target when no effort was enough.
+        Returns the recall, which is below the target when no effort was enough.
         """
-        share = 0.0
+        reached = 0.0
         for effort in EFFORTS:
             self.effort = effort
-            share = recall(self.search(queries, effort).rows, truth)
-            if share >= target:
+            reached = recall(self.search(queries, effort).rows)
+            if reached >= target:
                 break
-        return share
+        return reached
 
     def nearest(self, query: Vector, k: int) -> tuple[Rows, Vector]:
         """About the k nearest rows of one query, (dim,), and their scores by the stored bytes; -1 = none."""
