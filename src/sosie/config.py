@@ -68,7 +68,7 @@ class CategorySettings(Settings):
     """Shared levels of the category path."""
 
     enabled: bool = True
-    weight: Weight = 6.0
+    weight: Weight = 3.0
 
 
 class AttributesSettings(Settings):

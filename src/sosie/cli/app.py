@@ -27,7 +27,8 @@ app = typer.Typer(
 Catalogue = Annotated[
     Path,
     typer.Argument(
-        help="Product file (CSV, TSV, JSON lines, Parquet, Shopify, Merchant feed), or a folder of pictures."
+        metavar="CATALOGUE",
+        help="Product file (CSV, TSV, JSON lines, Parquet, Shopify, Merchant feed), or a folder of pictures.",
     ),
 ]
 StoreOption = Annotated[Path, typer.Option("--store", envvar="SOSIE_STORE", help="Folder of the store.")]
@@ -172,8 +173,21 @@ def info(store: StoreOption = DEFAULT, as_json: Json = False) -> None:
 
 
 @app.command()
+def rollback(store: StoreOption = DEFAULT, as_json: Json = False) -> None:
+    """Go back to the generation before the last one."""
+    from sosie.cli import show
+    from sosie.store import LocalStore
+
+    number = LocalStore(store).rollback()
+    if as_json:
+        show.print_json({"generation": number})
+    else:
+        show.out.print(f"{store}: back at generation {number}")
+
+
+@app.command()
 def similar(
-    id: Annotated[str, typer.Argument(help="Id of a product.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="Id of a product.")],
     store: StoreOption = DEFAULT,
     limit: Limit = 10,
     offset: Offset = 0,

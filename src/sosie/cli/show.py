@@ -106,7 +106,7 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
         out.print("  no product answers this question; a wider --where or a lower --min-score may.")
     else:
         out.print(_legend(signals, hits), soft_wrap=True)
-    out.print(f"[dim]{len(hits)} hits in {took_ms:.1f} ms[/]\n")
+    out.print(f"[dim]{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {took_ms:.1f} ms[/]\n")
 
 
 def _signals(hits: Sequence[Hit]) -> list[str]:

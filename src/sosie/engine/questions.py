@@ -62,6 +62,8 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
 def _check(query: Query) -> None:
     if not (query.text.strip() or query.image or query.like or query.unlike):
         raise QuestionError("nothing is asked: give words, a picture, or ids of products to be like or unlike.")
+    if query.image is not None and not query.image.is_file():
+        raise QuestionError(f"{query.image}: there is no such picture.")
     if query.limit < 0 or query.offset < 0 or query.limit + query.offset > MOST:
         raise QuestionError(f"limit and offset must not be negative, and together at most {MOST:,}.")
     if not 0 <= query.diversity <= 1:
