@@ -4,7 +4,7 @@
 
 Both start from the same decoded pictures (myntra, 224 x 224 bytes) and end with features. torch: fp32, evaluation and
 inference mode, its default layout and threads; turning bytes into its normalised floats is not counted against it.
-The ratio is told for every batch size of torch; `ratio` is the one at 32, which is what scripts use. Interleaved rounds,
+The ratio is told for every batch size of torch; `ratio` is that at 32, which is what scripts use. Interleaved rounds,
 medians; the smallest cosine between the two answers; and what both encoders of pictures do from files.
 """
 

@@ -101,7 +101,7 @@ def test_a_shared_picture_is_encoded_once(shop: list[str], monkeypatch: pytest.M
     encoder = Image()
     rows: list[int] = []
     run = encoder._runtime.run
-    monkeypatch.setattr(encoder._runtime, "run", lambda pixels: rows.append(len(pixels)) or run(pixels))
+    monkeypatch.setattr(encoder._runtime, "run", lambda pixels, chunk: rows.append(len(pixels)) or run(pixels))
     vectors = encoder.encode([product(shop[0]), product(shop[1]), product(shop[0]), product()])
     assert sum(rows) == 2
     assert np.array_equal(vectors[0], vectors[2])

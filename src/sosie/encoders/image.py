@@ -29,6 +29,7 @@ VERSION = 1
 NETWORK = "network.onnx"
 REST = 0.2  # what a product's other pictures count together, beside the first: backs and details are less alike
 EXACT_CONVOLUTIONS = 6  # stem and first two blocks: in bf16 they alone would cost more than 1e-4 of cosine
+CHUNK = 2  # pictures that go through the network together: few leave the caches to their activations
 KEPT = 1.0  # share of the shorter side that the centre crop keeps
 
 
@@ -84,7 +85,7 @@ class Image:
 
     def encode_decoded(self, pixels: NDArray[np.uint8]) -> Matrix:
         """Vectors of decoded pictures, (n, size, size, 3) RGB -> (n, 1280)."""
-        return unit_rows(self._runtime.run(pixels))
+        return unit_rows(self._runtime.run(pixels, chunk=CHUNK))
 
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of a question's picture. Raises PictureError when it can't be read."""
