@@ -41,7 +41,7 @@ def found_top(candidates: Candidates, sought: Sought, allowed: np.ndarray | None
 
 
 def asked(candidates: Candidates, row: int, shares: dict[str, float]) -> Sought:
-    return Sought({signal: candidates.vector(signal, row) for signal in shares}, shares)
+    return Sought({signal: candidates.vector(signal, row) for signal in shares}, shares, row=row)
 
 
 def random_filter(
@@ -94,6 +94,14 @@ def test_a_graph_serves_one_signal_and_default_weights_only(tmp_path: Path) -> N
         for s in (asked(candidates, row, default) for row in range(0, 3_000, 60))
     ]
     assert np.mean(found) >= 0.95
+
+
+def test_a_walk_that_goes_astray_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidates = opened(tmp_path, {"a": unit(1, 3_000, 32, 8)}, graph_from=1_000)
+    elsewhere = np.arange(1_000, 1_040), np.zeros(40, np.float32)
+    monkeypatch.setattr(type(candidates.generation.graph), "nearest", lambda self, query, k: elsewhere)
+    sought = asked(candidates, 5, {"a": 1.0})
+    assert np.array_equal(found_top(candidates, sought, None), exact_top(candidates, sought, np.ones(3_000, bool)))
 
 
 def test_a_graph_that_misses_too_much_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

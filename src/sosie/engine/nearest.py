@@ -92,6 +92,8 @@ def _nearest(field: Field, asked: Rows) -> Nearest:
     proposed = _proposed(field, vectors, shares)
     parts = _parts(field, vectors, shares, proposed)
     rows, parts, short = _ranked(field, asked, proposed, parts)
+    if field.candidates.generation.graph is not None:  # a walk that misses its own row went astray
+        short |= ~(proposed == asked[:, None]).any(axis=1)
     for at in np.flatnonzero(short & (mass > 0)):
         rows[at], parts[at] = _one_by_one(field, int(asked[at]), [matrix[at] for matrix in vectors], shares[at])
     rows[mass == 0], parts[mass == 0] = -1, 0
@@ -208,7 +210,7 @@ def _one_by_one(
 ) -> tuple[Rows, NDArray[np.float32]]:
     """As a question of its own: for products with more variants or repetitions than a block makes room for."""
     used = [(signal, i) for i, signal in enumerate(field.signals) if shares[i] > 0]
-    sought = Sought({s: vectors[i] for s, i in used}, {s: float(shares[i]) for s, i in used})
+    sought = Sought({s: vectors[i] for s, i in used}, {s: float(shares[i]) for s, i in used}, row=row)
     kept, values = np.full((1, field.k), -1), np.zeros((1, field.k, len(field.signals)), np.float32)
     for rows, _ in field.candidates.find(sought, None, field.k):
         parts = _parts(field, [v[None] for v in vectors], shares[None], rows[None])

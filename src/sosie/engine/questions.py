@@ -113,14 +113,15 @@ def _sought(
     shares = {signal: value / mass for signal, value in asked.items()}
     lacking = [signal for signal in snapshot.signals if signal in weights and signal not in vectors]
     notes = (f"{', '.join(query.like)}: nothing is known of {', '.join(lacking)}.",) if liked and lacking else ()
-    return Sought(vectors, shares, None if words is None else words * np.float32(shares[EXACT])), notes
+    scaled = None if words is None else words * np.float32(shares[EXACT])
+    return Sought(vectors, shares, scaled, liked[0] if _only_one(query) else None), notes
 
 
 def _vector(
     candidates: Candidates, signal: str, query: Query, liked: list[int], unliked: list[int], encoders: Encoders
 ) -> Vector | None:
     """What the question is in one signal, of unit length; None where it says nothing to it."""
-    if len(liked) == 1 and not unliked and not query.text and query.image is None:
+    if _only_one(query):
         vector = candidates.vector(signal, liked[0])
         return vector if vector.any() else None
     snapshot = candidates.snapshot
@@ -136,6 +137,11 @@ def _vector(
     if pull is None:
         return _unit(-push)
     return _unit(pull - np.float32(UNLIKE) * push)
+
+
+def _only_one(query: Query) -> bool:
+    """Whether the question is one product and nothing else."""
+    return len(query.like) == 1 and not query.unlike and not query.text and query.image is None
 
 
 def _mean(vectors: list[Vector]) -> Vector | None:
