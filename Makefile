@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -q
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types layers unit docs bench clean

@@ -184,3 +184,16 @@ def test_a_delta_holds_the_vectors_that_frozen_encoders_give(tmp_path):
         raw = load_encoder(snapshot.encoder_folder(signal)).encode([store["p5"]])
         expected = apply_scale(raw, snapshot.scales[signal])
         assert np.allclose(store.vectors(signal, ["p5"]), expected, atol=1e-3)
+
+
+def test_pictures_that_are_not_there_are_told(tmp_path):
+    file = catalogue(tmp_path, 30, p1={"image": "pictures/none.png"}, p2={"image": "pictures/text.png"})
+    (tmp_path / "pictures" / "text.png").write_text("<html>no picture</html>")
+    report = build_store(file, tmp_path / "store")
+    assert report.products == 30
+    (note,) = report.notes
+    assert note.startswith("2 products")
+    assert "none.png: is not there" in note
+    assert "text.png" in note
+    hit = next(hit for hit in sosie.open(tmp_path / "store").similar("p0", limit=30) if hit.product.id == "p1")
+    assert {"image", "colour"} <= set(hit.missing)

@@ -208,6 +208,7 @@ class _Build:
         self.given = {vectors.signal: vectors for vectors in given}
         self.encoded: dict[str, int] = {}
         self.notes: list[str] = []
+        self.unseen: dict[str, str] = {}  # products of which no picture could be read -> their first one
 
     def run(self, refit: bool) -> None:
         """Write what was staged: nothing, a delta, or a new generation."""
@@ -245,6 +246,10 @@ class _Build:
             given = self.given.get(signal)
             return given.of(products, self.reading.records) if given else None
         vectors, count = encode_products(encoder, products, self.store.cache)
+        if signal == "image":
+            self.unseen |= {
+                p.id: p.images[0] for p, v in zip(products, vectors, strict=True) if p.images and not v.any()
+            }
         self.encoded[signal] = self.encoded.get(signal, 0) + count
         return vectors
 
@@ -322,8 +327,9 @@ class _Build:
         return {s: getattr(settings, s).weight if s in PRESENT else settings.given.get(s, 1.0) for s in signals}
 
     def _problems(self, encoders: Mapping[str, Encoder]) -> None:
-        """Tell of pictures that could not be read, and of vectors that did not come."""
-        problems: Mapping[str, str] = getattr(encoders.get("image"), "problems", {})
-        if problems:
-            first = "; ".join(list(problems.values())[:3])
-            self.notes.append(f"{len(problems):,} pictures could not be read: {first}")
+        """Tell of pictures that are not there or could not be read."""
+        if not self.unseen:
+            return
+        why: Mapping[str, str] = getattr(encoders["image"], "problems", {})
+        some = [why.get(ref, f"{ref}: is not there.") for ref in list(self.unseen.values())[:3]]
+        self.notes.append(f"{len(self.unseen):,} products have pictures of which none could be read: {' '.join(some)}")
