@@ -19,22 +19,7 @@ import sosie
 from sosie.config import parse_config
 
 PRODUCTS = 2_000
-WORDS = [
-    "oak",
-    "steel",
-    "cotton",
-    "round",
-    "tall",
-    "soft",
-    "blue",
-    "green",
-    "chair",
-    "lamp",
-    "table",
-    "shelf",
-    "cushion",
-    "mirror",
-]
+WORDS = ("oak", "steel", "cotton", "round", "tall", "soft", "blue", "green", "chair", "lamp", "table", "mirror")
 
 
 def write(file: Path, edition: int, changed: int) -> None:
