@@ -1,11 +1,13 @@
 """One suite over every encoder: what `sosie.types.Encoder` promises."""
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from sosie.config import Config, parse_config
 from sosie.encoders import load_encoder, make_encoders
@@ -41,6 +43,25 @@ def _products() -> list[Product]:
     ]
 
 
+PICTURES = tempfile.TemporaryDirectory(prefix="sosie-")
+COLOURS = ("red", "blue", "brown", "white", "green")
+
+
+def _pictured() -> list[Product]:
+    """The products with two small pictures each: a shape on its background, and the plain colour."""
+    folder = Path(PICTURES.name)
+    products = []
+    for row, (product, colour) in enumerate(zip(_products(), COLOURS, strict=True)):
+        shape, patch = folder / f"{colour}-shape.png", folder / f"{colour}-patch.png"
+        if not patch.exists():
+            picture = Image.new("RGB", (64, 64), "white" if colour != "white" else "black")
+            ImageDraw.Draw(picture).regular_polygon((32, 32, 24), row + 3, fill=colour)
+            picture.save(shape)
+            Image.new("RGB", (48, 64), colour).save(patch)
+        products.append(replace(product, images=(str(shape), str(patch))))
+    return products
+
+
 def _chinese() -> list[Product]:
     return [
         replace(product, title=title, text="", reviews=(Review(f"{title}很好"),))
@@ -50,6 +71,8 @@ def _chinese() -> list[Product]:
 
 # What of a product each encoder reads, and what it must not.
 READS: dict[str, Change] = {
+    "image": lambda product: replace(product, images=product.images[1:]),
+    "colour": lambda product: replace(product, images=product.images[1:]),
     "text": lambda product: replace(product, title=product.title + " two"),
     "words": lambda product: replace(product, text=product.text + " two"),
     "price": lambda product: replace(product, price=99.0),
@@ -64,6 +87,8 @@ LACKING = Product("nothing")
 
 # id -> settings of the signal, language, catalogue
 CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]] = {
+    "image": ("image", {"image": {"size": 64}}, "en", _pictured),
+    "colour": ("colour", {}, "en", _pictured),
     "minilm": ("text", {"text": {"encoder": "minilm"}}, "en", _products),
     "multilingual": ("text", {"text": {"encoder": "multilingual"}}, "zh", _chinese),
     "tfidf": ("words", {"words": {"encoder": "tfidf"}}, "en", _products),
@@ -78,6 +103,7 @@ CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]
 }
 FITTED = {"tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
 OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
+    "image": {"image": {"size": 96}},
     "minilm": {"text": {"encoder": "multilingual"}},
     "multilingual": {"text": {"encoder": "minilm"}},
     "tfidf": {"words": {"encoder": "tfidf", "dim": 32}},

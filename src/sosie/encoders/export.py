@@ -1,4 +1,4 @@
-"""Makes ONNX files from torch modules, once: they are kept in the cache folder under the name of their content."""
+"""Makes ONNX files from torch modules, once: kept in the cache folder under a name that tells their content."""
 
 import logging
 import os
@@ -35,10 +35,19 @@ def exported(
     on every dynamic axis; `dynamic` names the axes that may vary, None for fixed ones: `{"tokens": ("n", "length")}`.
     Raises EncoderError when the export fails or the cache can't be written.
     """
-    digest = blake2b(f"{VERSION}\n{name}\n{key}".encode(), digest_size=12).hexdigest()
-    file = cache_folder() / "networks" / f"{name}-{digest}.onnx"
+    return kept(f"{name}.onnx", key, lambda: _export(name, make, inputs, dynamic))
+
+
+def kept(name: str, key: str, make: Callable[[], bytes]) -> Path:
+    """Path of a file in the cache that `make` gives the content of, once; `key` names all that it depends on.
+
+    Raises EncoderError when the cache can't be written.
+    """
+    plain = Path(name)
+    digest = blake2b(f"{VERSION}\n{plain.stem}\n{key}".encode(), digest_size=12).hexdigest()
+    file = cache_folder() / "networks" / f"{plain.stem}-{digest}{plain.suffix}"
     if not file.is_file():
-        _write(file, _export(name, make, inputs, dynamic))
+        _write(file, make())
     return file
 
 

@@ -3,17 +3,17 @@
 Wang et al., "MiniLM: Deep Self-Attention Distillation", 2020; weights sentence-transformers/all-MiniLM-L6-v2.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sosie.encoders.export import exported, file_key
 from sosie.encoders.runtime import Precision, Runtime
-from sosie.encoders.state import digest, encodable, fingerprint, keep_file, pooled_rows, read_state, write_state
+from sosie.encoders.state import digest, encodable, fingerprint, keep_file, read_state, write_state
+from sosie.encoders.windows import LONGEST, OVERLAP, Tokens, read_texts
 from sosie.errors import EncoderError
 from sosie.text import product_text
 from sosie.types import Matrix, Product, Query, Vector
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import nn
 
-VERSION = 1
+VERSION = 2
 NETWORK = "network.onnx"
 VOCABULARY = "tokenizer.json"
-LONGEST = 256  # tokens the model was trained to read, both marks included
-OVERLAP = 32  # tokens that neighbouring windows of a longer text share
-BATCH = 32  # windows that go through the network at once
-GROUP = 8_192  # texts that are sorted by length together
+CHUNK = 32  # windows that go through the network at once
 
 
 class MiniLM:
@@ -64,10 +61,7 @@ class MiniLM:
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Vectors of texts in their order, (len(texts), 384); longer ones are read in windows, and pooled."""
-        out = np.zeros((len(texts), self.dim), np.float32)
-        for start in range(0, len(texts), GROUP):
-            out[start : start + GROUP] = self._embed(texts[start : start + GROUP])
-        return out
+        return read_texts(texts, self.dim, self._tokenise, self._marks, self._run)
 
     def save(self, folder: Path) -> None:
         """Write settings, network and vocabulary, so that `load` needs neither the weights' package nor torch."""
@@ -81,36 +75,20 @@ class MiniLM:
         values = read_state(folder, cls.name)
         return cls(values["precision"], saved=(folder, values["weights"]))
 
-    def _embed(self, texts: Sequence[str]) -> Matrix:
-        present = [at for at, text in enumerate(texts) if text.strip()]
-        ids = self._tokenizer.encode_batch_fast([encodable(texts[at]) for at in present], add_special_tokens=False)
-        windows, owners = [], []
-        for at, found in zip(present, ids, strict=True):
-            for window in split(found.ids, LONGEST - 2):
-                windows.append(window)
-                owners.append(at)
-        lengths = np.array([len(window) for window in windows], np.int64)
-        return pooled_rows(self._run(windows, lengths), np.array(owners, np.int64), lengths.astype(float), len(texts))
+    def _tokenise(self, texts: list[str]) -> list[list[int]]:
+        found = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in found]
 
-    def _run(self, windows: list[list[int]], lengths: NDArray[np.int64]) -> Matrix:
-        out = np.zeros((len(windows), self.dim), np.float32)
-        padded = _padded(lengths + 2)
-        for width in np.unique(padded):
-            rows = np.flatnonzero(padded == width)
-            tokens = np.zeros((len(rows), width), np.int64)
-            for at, row in enumerate(rows):
-                tokens[at, : lengths[row] + 2] = (self._marks[0], *windows[row], self._marks[1])
-            mask = (np.arange(width) < lengths[rows, None] + 2).astype(np.int64)
-            out[rows] = self._runtime.run({"tokens": tokens, "mask": mask}, chunk=BATCH)
-        return out
-
-    @cached_property
-    def _weights_key(self) -> str:
-        return self._saved[1] if self._saved else file_key(self._source / "model.safetensors")
+    def _run(self, tokens: Tokens, mask: Tokens) -> Matrix:
+        return self._runtime.run({"tokens": tokens, "mask": mask}, chunk=CHUNK)
 
     @cached_property
     def _source(self) -> Path:
         return self._saved[0] if self._saved else _package()
+
+    @cached_property
+    def _weights_key(self) -> str:
+        return self._saved[1] if self._saved else file_key(self._source / "model.safetensors")
 
     @cached_property
     def _network_file(self) -> Path:
@@ -131,9 +109,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self._source / VOCABULARY))
+        tokenizer = open_tokenizer(self._source / VOCABULARY)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
@@ -144,21 +120,14 @@ class MiniLM:
         return start, end
 
 
-def split(tokens: Sequence[Any], longest: int, overlap: int = OVERLAP) -> Iterator[list[Any]]:
-    """Windows of at most `longest` tokens that share about `overlap` with the next and are all equally long."""
-    if len(tokens) <= longest:
-        yield list(tokens)
-        return
-    count = -(-(len(tokens) - overlap) // (longest - overlap))
-    starts = np.linspace(0, len(tokens) - longest, count).round().astype(int)
-    for start in starts:
-        yield list(tokens[start : start + longest])
+def open_tokenizer(file: Path) -> "Tokenizer":
+    """A tokenizer from its file. Raises EncoderError when it is missing or damaged."""
+    from tokenizers import Tokenizer
 
-
-def _padded(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    # Few widths: the runtime prepares kernels for each it meets. Short texts are most, so their steps are small.
-    step = np.where(lengths <= 32, 2, np.where(lengths <= 64, 8, 32))
-    return -(-lengths // step) * step
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise EncoderError(f"{file}: can't be read as a tokenizer ({error}); build the store again.") from error
 
 
 def _package() -> Path:

@@ -45,9 +45,8 @@ def read_state(folder: Path, name: str | None = None) -> dict[str, Any]:
     return values
 
 
-def read_array(folder: Path, key: str) -> NDArray[Any]:
-    """Open an array that was written, memory-mapped. Raises EncoderError when it is missing or damaged."""
-    file = folder / f"{key}.npy"
+def read_array(file: Path) -> NDArray[Any]:
+    """Open an npy file, memory-mapped. Raises EncoderError when it is missing or damaged."""
     try:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

@@ -86,8 +86,11 @@ class TfIdf:
         """Open what was saved."""
         values = read_state(folder, cls.name)
         encoder = cls(values["dim"])
-        encoder._idf, encoder._seen = np.array(read_array(folder, "idf")), np.array(read_array(folder, "seen"))
-        encoder._directions = np.array(read_array(folder, "directions"))
+        encoder._idf, encoder._seen = (
+            np.array(read_array(folder / "idf.npy")),
+            np.array(read_array(folder / "seen.npy")),
+        )
+        encoder._directions = np.array(read_array(folder / "directions.npy"))
         encoder._fingerprint = values["fingerprint"]
         return encoder
 

@@ -97,8 +97,8 @@ class Word2Vec:
         values = read_state(folder, cls.name)
         encoder = cls(values["dim"])
         encoder._places = {word: at for at, word in enumerate(values["words"])}
-        encoder._vectors = np.asarray(read_array(folder, "vectors"))
-        encoder._common = np.array(read_array(folder, "common"))
+        encoder._vectors = np.asarray(read_array(folder / "vectors.npy"))
+        encoder._common = np.array(read_array(folder / "common.npy"))
         encoder._fingerprint = values["fingerprint"]
         return encoder
 

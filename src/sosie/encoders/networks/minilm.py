@@ -35,7 +35,7 @@ def minilm(folder: Path) -> nn.Module:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         transformer = BertModel.from_pretrained(
-            folder, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32, local_files_only=True
+            folder, add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32, local_files_only=True
         )
     except Exception as error:  # transformers raises many kinds for a damaged folder
         raise EncoderError(f"{folder}: can't be read as MiniLM ({error}).") from error
