@@ -1,12 +1,15 @@
 """Texts made comparable: which language, which tokens, and what of a product is read or searched."""
 
 import html
+import os
 import re
 import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from sosie.types import Product
@@ -168,6 +171,12 @@ def _segmenter() -> _Segmenter:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # jieba's sources hold escapes that newer Pythons warn about
         import jieba
-    jieba.setLogLevel("ERROR")
-    segmenter: _Segmenter = jieba.dt
-    return segmenter
+    jieba.setLogLevel("CRITICAL")  # a cache that can't be written is no error
+    # Its own place for the cache is the shared /tmp, from where anyone's file would be unmarshalled.
+    folder = Path(os.environ.get("SOSIE_CACHE") or Path.home() / ".cache" / "sosie")
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    segmenter = jieba.Tokenizer()
+    segmenter.tmp_dir = str(folder)
+    made: _Segmenter = segmenter
+    return made
