@@ -8,6 +8,7 @@ category alone; 95% intervals by bootstrap over the products asked about.
 
 import csv
 import os
+import random
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -45,15 +46,20 @@ def links(kind: str) -> dict[str, set[str]]:
     return wanted
 
 
-def recall(store: sosie.Store, wanted: dict[str, set[str]], weights: dict[str, float] | None) -> np.ndarray:
-    """recall@10 of each product asked about that the store has, groups collapsed."""
+def recall(
+    store: sosie.Store, wanted: dict[str, set[str]], weights: dict[str, float] | None, seed: int | None = None
+) -> np.ndarray:
+    """recall@10 of each product asked about that the store has, groups collapsed; `seed` shuffles ties."""
+    draw = random.Random(seed)
     groups = {product.id: product.group for product in all_products(store)}
     values = []
     for sku, linked in sorted(wanted.items()):
         relevant = {groups[other] for other in linked if other in groups} - {groups.get(sku, sku)}
         if sku not in groups or not relevant:
             continue
-        hits = store.ask(Query(like=(sku,), limit=10, weights=weights)).hits
+        hits = store.ask(Query(like=(sku,), limit=10 if seed is None else 200, weights=weights)).hits
+        if seed is not None:
+            hits = sorted(hits, key=lambda hit: (-round(hit.score, 4), draw.random()))[:10]
         values.append(len(relevant & {hit.product.group for hit in hits}) / min(10, len(relevant)))
     return np.array(values)
 
@@ -83,6 +89,9 @@ def main() -> None:
         for alone in signals:
             weights = {signal: float(signal == alone) for signal in signals}
             print(f"  {alone:<12} {interval(recall(store, wanted, weights))}")
+        alone_in_category = {signal: float(signal == "category") for signal in signals}
+        shuffled = np.mean([recall(store, wanted, alone_in_category, seed) for seed in range(20)], axis=0)
+        print(f"  category, ties shuffled (mean of 20 orders): {interval(shuffled)}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Reading:
     encoded: int = 0  # products staged
     signals: set[str] = field(default_factory=set)  # that at least one staged product has
     texts: list[str] = field(default_factory=list)
-    records: dict[str, int] = field(default_factory=dict)  # id -> record number, of staged products
+    records: dict[str, int] = field(default_factory=dict)  # id -> record number, where vectors are given in that order
 
     @property
     def language(self) -> str:
@@ -102,7 +102,9 @@ def read_catalogue(
             else:
                 products.append(item)
         writer.put(products, stamps[[position[product.id] for product in products]])
-        _note(reading, products, {product.id: int(batch.rows[position[product.id]]) for product in products})
+        _note(reading, products)
+        if any(vectors.rows_by_id is None for vectors in given):
+            reading.records |= {product.id: int(batch.rows[position[product.id]]) for product in products}
         progress("reading", reading.rows, None)
     for reject in source.leftovers():
         rejects.add(reject)
@@ -110,9 +112,8 @@ def read_catalogue(
     return reading, known.unseen()
 
 
-def _note(reading: Reading, products: Sequence[Product], records: Mapping[str, int]) -> None:
+def _note(reading: Reading, products: Sequence[Product]) -> None:
     reading.encoded += len(products)
-    reading.records.update(records)
     reading.signals |= {
         signal for signal, has in PRESENT.items() if signal not in reading.signals and any(map(has, products))
     }
