@@ -28,10 +28,12 @@ __all__ = ["Candidates", "Sought", "build_candidates"]
 
 GRAPH_DEPTH = 400  # proposals beyond which codes are quicker than the graph
 GRAPH_PRECISION, GRAPH_SPARE = 4, 16  # its bytes rank so well that a quarter of the codes' proposals will do
-EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
-EXACT_SHARE = 0.02
+EXACT_BYTES = 3_000_000  # of scattered vectors that are read while a scan of codes gets under way
+EXACT_PACE = 0.3  # scattered bytes read in the time that a byte of codes is scanned
 MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
-MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
+MARGIN_FILTERED = 2.2  # a filter may have left just the rows whose codes flatter them
+SURE_SHARE, MARGIN_SURE = 0.02, 3.0  # where a filter keeps this little, nothing is left to chance
+MARGIN_GROWTH = 1.4  # the longer the list, the more rows lie just below its end
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
 
 
@@ -128,32 +130,50 @@ class Candidates:
         import faiss
 
         faiss.omp_set_num_threads(1)  # of this thread: waking a second one costs more than one question's share of work
-        snapshot, base = self.snapshot, self.snapshot.base
+        snapshot, generation = self.snapshot, self.generation
         living = snapshot.alive if allowed is None else allowed
-        few = np.flatnonzero(living) if allowed is not None or self.generation.codes is None else None
-        if few is not None and (self.generation.codes is None or len(few) <= max(EXACT_ROWS, EXACT_SHARE * base)):
-            yield few, self.scores(sought, few)
+        count = snapshot.size if allowed is None else int(np.count_nonzero(allowed))
+        if generation.codes is None or (allowed is not None and self._quicker_exactly(sought, count)):
+            rows = np.flatnonzero(living)
+            yield rows, self.scores(sought, rows)
             return
-        late = base + np.flatnonzero(living[base:])
+        late = snapshot.base + np.flatnonzero(living[snapshot.base :])
         if sought.words is not None:
             late = np.union1d(late, _by_words(np.where(living, sought.words, 0)))
         late_scores = self.scores(sought, late)
-        share = 1.0 if few is None else len(few) / snapshot.size
-        depth = int(proposals(need) / share)
-        while sought.vectors and depth < max(base // 4, 1):
-            rows, scores, deep = self._propose(sought, living, depth, need, few is not None)
-            depth *= 4
+        entries, depth, margin = None, proposals(need), MARGIN
+        if allowed is not None:
+            entries = self._entries(allowed)
+            sure = count <= SURE_SHARE * snapshot.size
+            depth, margin = (3 * depth, MARGIN_SURE) if sure else (3 * depth // 2, MARGIN_FILTERED)
+        while sought.vectors and depth < count // 4:
+            rows, scores, deep = self._propose(sought, living, entries, depth, need, margin)
+            depth, margin = 4 * depth, MARGIN_GROWTH * margin
             if deep:
                 fresh = ~np.isin(late, rows) if len(late) else slice(None)
                 yield np.concatenate([rows, late[fresh]]), np.concatenate([scores, late_scores[fresh]])
         rows = np.flatnonzero(living)
         yield rows, self.scores(sought, rows)
 
+    def _quicker_exactly(self, sought: Sought, count: int) -> bool:
+        """Whether reading the vectors of so many rows takes less time than scanning all codes."""
+        dims = sum(len(vector) for vector in sought.vectors.values())
+        codes = self.generation.codes
+        return codes is None or 4 * dims * count <= EXACT_BYTES + codes.bytes * EXACT_PACE
+
+    def _entries(self, allowed: Mask) -> Mask:
+        """The entries of the index that stand for at least one allowed row."""
+        generation = self.generation
+        if generation.alone and len(generation.members) == self.snapshot.base:
+            return allowed[: self.snapshot.base]
+        members = allowed[generation.members]
+        return members if generation.alone else np.logical_or.reduceat(members, generation.starts[:-1])
+
     def _propose(
-        self, sought: Sought, living: Mask, depth: int, need: int, filtered: bool
+        self, sought: Sought, living: Mask, entries: Mask | None, depth: int, need: int, margin: float
     ) -> tuple[Rows, Vector, bool]:
         """Living rows among the `depth` that look best, their scores, and whether that was deep enough."""
-        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH and not filtered else None
+        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH and entries is None else None
         if graph is not None:
             factors = self.generation.graph_factors
             found, seeming = graph.nearest(self._fused(sought, factors), depth // GRAPH_PRECISION + GRAPH_SPARE)
@@ -161,7 +181,7 @@ class Candidates:
             rows = rows[living[rows]]
             return rows, self.scores(sought, rows), sought.row in rows
         assert self.generation.codes is not None
-        found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth)
+        found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth, entries)
         if len(found) == 0:
             return found, seeming, False
         deepest = seeming[-1]
@@ -173,7 +193,6 @@ class Candidates:
             return rows, scores, False
         # Errors of the codes seen here tell how far below the list a better row could still hide.
         errors = scores - seeming[kept]
-        margin = MARGIN_FILTERED if filtered else MARGIN
         reach = float(deepest + errors.mean() + margin * errors.std())
         return rows, scores, float(np.partition(scores, -need)[-need]) >= reach - TIE
 
