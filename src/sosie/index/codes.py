@@ -20,7 +20,7 @@ FINENESS = (8, 4, 2, 1)  # dimensions of a large signal that share a code of 4 b
 LEAST_CODES = 32  # of a signal: a small one gets a code for every four, two or one of its dimensions
 TRAIN_ROWS = 30_000
 BLOCK = 16_384
-ONE_QUERY, MANY_QUERIES = 10, 0  # of faiss's ways to scan, the quicker for one; its own choice for many
+HEAP = 12  # of faiss's ways to scan, the quickest where a filter keeps little; its own choice sorts late
 
 
 class Codes:
@@ -49,6 +49,7 @@ class Codes:
         quantizer.this.disown()
         self.index.own_fields = True
         self.index.by_residual = False
+        self.index.implem = HEAP
         self.index.pq.cp.min_points_per_centroid = 1  # a small catalogue is no reason for a warning
         if size == 0:
             return
@@ -72,7 +73,6 @@ class Codes:
 
     def nearest(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Vector]:
         """The k rows that look best to one query, (dim,), among all or those of a mask, and what they seem to score."""
-        self.index.implem = ONE_QUERY
         scores, rows = self._scan(self._spread(query[None]), k, allowed)
         there = rows[0] >= 0
         return rows[0][there], scores[0][there]
@@ -99,7 +99,6 @@ class Codes:
         if allowed is not None:
             kept = np.zeros(size, np.bool_)
             kept[allowed] = True
-        self.index.implem = MANY_QUERIES
         scores, rows = self._scan(self._spread(np.ascontiguousarray(queries, np.float32)), k, kept)
         every = np.arange(size) if allowed is None else allowed
         if k >= len(every):  # the scan loses rows that tie for the last place, and there is room for all
@@ -132,6 +131,7 @@ class Codes:
             raise StoreError(f"{file}: the codes can't be opened ({error}); build the store again.") from error
         if not isinstance(codes.index, faiss.IndexIVFPQFastScan) or codes.index.d != width:
             raise StoreError(f"{file}: the codes don't fit their signals; build the store again.")
+        codes.index.implem = HEAP
         return codes
 
 
