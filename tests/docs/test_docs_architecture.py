@@ -26,7 +26,7 @@ def test_rooms_are_those_that_are_checked():
 
 def test_numbers_are_those_of_the_code():
     told = " ".join(PAGE.split())
-    assert f"scattered, {candidates.EXACT_BYTES:,} bytes for nothing" in told
+    assert f"at most {candidates.EXACT_ROWS:,}, or {candidates.EXACT_SHARE:.0%} of the store" in told
     assert f"`index.codes_from` ({IndexSettings().codes_from:,})" in told
     assert f"`index.graph_from` ({IndexSettings().graph_from:,})" in told
     assert f"more than {build.LEAST_DELTA} products and a tenth of the store" in told

@@ -66,7 +66,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Candidates:
 def test_recall_at_random_weights_and_filters(
     three: Candidates, share: float, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "EXACT_BYTES", 30_000)  # so that this small catalogue takes the roads of a large one
+    monkeypatch.setattr(module, "EXACT_ROWS", 300)  # so that this small catalogue takes the roads of a large one
     generator = np.random.default_rng(int(share * 1000))
     found = []
     for row in generator.choice(12_000, 25, replace=False).tolist():

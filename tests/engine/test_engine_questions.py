@@ -353,7 +353,7 @@ def test_one_group_of_many_variants_leaves_room_for_others(tmp_path: Path) -> No
 
 
 def test_correlated_filter_that_keeps_the_far_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates_module, "EXACT_BYTES", 0)
+    monkeypatch.setattr(candidates_module, "EXACT_ROWS", 50)
     rows = embedding(1, 4_000, 32, 6)
     far = (rows @ rows[0] < 0).astype(np.float64)
     fake = FakeSnapshot(

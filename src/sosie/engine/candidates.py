@@ -6,7 +6,6 @@ rules; the last wave holds every allowed row. Rows written since the generation 
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,14 +28,10 @@ __all__ = ["Candidates", "Sought", "build_candidates"]
 
 GRAPH_DEPTH = 400  # proposals beyond which codes are quicker than the graph
 GRAPH_PRECISION, GRAPH_SPARE = 4, 16  # its bytes rank so well that a quarter of the codes' proposals will do
-EXACT_BYTES = 3_000_000  # of scattered vectors that are read while a scan of codes gets under way
-EXACT_PACE = 0.3  # scattered bytes read in the time that a byte of codes is scanned
-# Rows expected to hide below the end of a list that is deep enough (see `_hidden`, which says too many by far):
-HIDDEN = 300.0  # without a filter, where a build has made sure that the first list will do
-HIDDEN_FILTERED = 8.0  # a filter may have left just the rows whose codes flatter them
-HIDDEN_SURE, SURE_SHARE = 1.0, 0.02  # where a filter keeps so little, nothing is left to chance
-ORDER = 0.5  # correlation of what codes say and what is true: above .6 where they can be trusted, below .4 where not
-EQUAL = 1e-3  # spread of scores that are as good as equal
+EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
+EXACT_SHARE = 0.02
+MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
+MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
 
 
@@ -133,24 +128,20 @@ class Candidates:
         import faiss
 
         faiss.omp_set_num_threads(1)  # of this thread: waking a second one costs more than one question's share of work
-        snapshot, generation = self.snapshot, self.generation
+        snapshot, base = self.snapshot, self.snapshot.base
         living = snapshot.alive if allowed is None else allowed
-        count = snapshot.size if allowed is None else int(np.count_nonzero(allowed))
-        if generation.codes is None or (allowed is not None and self._quicker_exactly(sought, count)):
-            rows = np.flatnonzero(living)
-            yield rows, self.scores(sought, rows)
+        few = np.flatnonzero(living) if allowed is not None or self.generation.codes is None else None
+        if few is not None and (self.generation.codes is None or len(few) <= max(EXACT_ROWS, EXACT_SHARE * base)):
+            yield few, self.scores(sought, few)
             return
-        late = snapshot.base + np.flatnonzero(living[snapshot.base :])
+        late = base + np.flatnonzero(living[base:])
         if sought.words is not None:
             late = np.union1d(late, _by_words(np.where(living, sought.words, 0)))
         late_scores = self.scores(sought, late)
-        entries, depth, hidden = None, proposals(need), HIDDEN
-        if allowed is not None:
-            entries = self._entries(allowed)
-            depth *= 2
-            hidden = HIDDEN_SURE if count <= SURE_SHARE * snapshot.size else HIDDEN_FILTERED
-        while sought.vectors and depth < count // 4:
-            rows, scores, deep = self._propose(sought, living, entries, depth, need, hidden)
+        share = 1.0 if few is None else len(few) / snapshot.size
+        depth = int(proposals(need) / share)
+        while sought.vectors and depth < max(base // 4, 1):
+            rows, scores, deep = self._propose(sought, living, depth, need, few is not None)
             depth *= 4
             if deep:
                 fresh = ~np.isin(late, rows) if len(late) else slice(None)
@@ -158,25 +149,11 @@ class Candidates:
         rows = np.flatnonzero(living)
         yield rows, self.scores(sought, rows)
 
-    def _quicker_exactly(self, sought: Sought, count: int) -> bool:
-        """Whether reading the vectors of so many rows takes less time than scanning all codes."""
-        dims = sum(len(vector) for vector in sought.vectors.values())
-        codes = self.generation.codes
-        return codes is None or 4 * dims * count <= EXACT_BYTES + codes.bytes * EXACT_PACE
-
-    def _entries(self, allowed: Mask) -> Mask:
-        """The entries of the index that stand for at least one allowed row."""
-        generation = self.generation
-        if generation.alone and len(generation.members) == self.snapshot.base:
-            return allowed[: self.snapshot.base]
-        members = allowed[generation.members]
-        return members if generation.alone else np.logical_or.reduceat(members, generation.starts[:-1])
-
     def _propose(
-        self, sought: Sought, living: Mask, entries: Mask | None, depth: int, need: int, hidden: float
+        self, sought: Sought, living: Mask, depth: int, need: int, filtered: bool
     ) -> tuple[Rows, Vector, bool]:
         """Living rows among the `depth` that look best, their scores, and whether that was deep enough."""
-        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH and entries is None else None
+        graph = self._graph_for(sought) if depth <= GRAPH_DEPTH and not filtered else None
         if graph is not None:
             factors = self.generation.graph_factors
             found, seeming = graph.nearest(self._fused(sought, factors), depth // GRAPH_PRECISION + GRAPH_SPARE)
@@ -184,20 +161,21 @@ class Candidates:
             rows = rows[living[rows]]
             return rows, self.scores(sought, rows), sought.row in rows
         assert self.generation.codes is not None
-        found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth, entries)
+        found, seeming = self.generation.codes.nearest(self._fused(sought, sought.shares), depth)
         if len(found) == 0:
             return found, seeming, False
-        deepest = float(seeming[-1])
+        deepest = seeming[-1]
         rows, seeming = self._expand(found, seeming)
         kept = living[rows]
         rows = rows[kept]
         scores = self.scores(sought, rows)
         if len(scores) <= need:
             return rows, scores, False
-        last = float(np.partition(scores, -need)[-need])
-        seeming = seeming[kept]
-        deep = _hidden(seeming, scores, deepest, last) <= hidden and (entries is None or _in_order(seeming, scores))
-        return rows, scores, deep
+        # Errors of the codes seen here tell how far below the list a better row could still hide.
+        errors = scores - seeming[kept]
+        margin = MARGIN_FILTERED if filtered else MARGIN
+        reach = float(deepest + errors.mean() + margin * errors.std())
+        return rows, scores, float(np.partition(scores, -need)[-need]) >= reach - TIE
 
     def _graph_for(self, sought: Sought) -> Graph | None:
         """The graph, where it was built for these very shares and can be checked.
@@ -231,32 +209,6 @@ class Candidates:
         counts = generation.starts[found + 1] - starts
         within: Rows = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return generation.members[np.repeat(starts, counts) + within], np.repeat(seeming, counts)
-
-
-def _hidden(seeming: Vector, scores: Vector, deepest: float, last: float) -> float:
-    """How many rows below the end of a list may be expected to score more than `last`.
-
-    `seeming` is what the codes say of the rows on the list, the lowest being `deepest`; `scores` is what they really
-    score. Errors are taken as normal, and the rows below as growing in number by the law by which they do on the list
-    (exponentially, which is too fast): the integral over depth of that number times the tail of the error.
-    """
-    errors = scores - seeming
-    spread, slope = max(float(errors.std()), 1e-6), max(float(seeming.mean()) - deepest, 1e-6)
-    reach, ratio = (last + TIE - deepest - float(errors.mean())) / spread, spread / slope
-    rise = ratio * ratio / 2 - ratio * reach
-    return len(seeming) * (math.exp(min(rise, 50)) * _tail(reach - ratio) - _tail(reach))
-
-
-def _in_order(seeming: Vector, scores: Vector) -> bool:
-    """Whether the codes order the rows on a list about as their scores do (they may be equal)."""
-    spread = float(scores.std())
-    together = float(np.mean((scores - scores.mean()) * (seeming - seeming.mean())))
-    return spread < EQUAL or together >= ORDER * spread * float(seeming.std())
-
-
-def _tail(deviations: float) -> float:
-    """Share of a normal distribution that lies so many deviations above its mean, or higher."""
-    return math.erfc(deviations / math.sqrt(2)) / 2
 
 
 def _by_words(words: Vector) -> Rows:

@@ -14,20 +14,17 @@ from numpy.typing import NDArray
 
 from sosie.errors import StoreError
 from sosie.index.exact import Blocks, tidy
-from sosie.types import Mask, Matrix, Neighbours, Rows, Vector
+from sosie.types import Matrix, Neighbours, Rows, Vector
 
 FINENESS = (8, 4, 2, 1)  # dimensions of a large signal that share a code of 4 bits, coarse to fine
 LEAST_CODES = 32  # of a signal: a small one gets a code for every four, two or one of its dimensions
 TRAIN_ROWS = 30_000
 BLOCK = 16_384
-HEAP = 12  # of faiss's ways to scan, the quickest where a filter keeps little; its own choice sorts late
+FEW = 256  # rows that are decoded and scored: the scan loses rows that tie for the last place
 
 
 class Codes:
-    """IndexIVFPQFastScan of one list over the rows; `dims` says where one signal ends and the next begins.
-
-    The plain IndexPQFastScan does the same, but can't be told which rows are allowed; among those of a filter, this one
-    finds the best at nearly the price of an unfiltered scan.
+    """IndexPQFastScan over the rows; `dims` says where one signal ends and the next begins.
 
     `share` is how many dimensions share a code: one of FINENESS.
     """
@@ -44,12 +41,7 @@ class Codes:
         size, dim = matrix.shape
         self.dims = self.dims or (dim,)
         self.places, width = _layout(self.dims, self.share)
-        quantizer: Any = faiss.IndexFlatIP(width)
-        self.index = faiss.IndexIVFPQFastScan(quantizer, width, 1, width // self.share, 4, faiss.METRIC_INNER_PRODUCT)
-        quantizer.this.disown()
-        self.index.own_fields = True
-        self.index.by_residual = False
-        self.index.implem = HEAP
+        self.index = faiss.IndexPQFastScan(width, width // self.share, 4, faiss.METRIC_INNER_PRODUCT)
         self.index.pq.cp.min_points_per_centroid = 1  # a small catalogue is no reason for a warning
         if size == 0:
             return
@@ -61,53 +53,44 @@ class Codes:
         for start in range(0, size, BLOCK):
             self.index.add(self._spread(matrix[start : start + BLOCK]))
 
-    @property
-    def bytes(self) -> int:
-        """What a scan reads."""
-        return int(self.index.ntotal * self.index.code_size)
-
     def _spread(self, rows: Matrix) -> Matrix:
         wide = np.zeros((len(rows), self.index.d), np.float32)
         wide[:, self.places] = rows
         return wide
 
-    def nearest(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Vector]:
-        """The k rows that look best to one query, (dim,), among all or those of a mask, and what they seem to score."""
-        scores, rows = self._scan(self._spread(query[None]), k, allowed)
+    def nearest(self, query: Vector, k: int) -> tuple[Rows, Vector]:
+        """The k rows that look best to one query, (dim,), and what they seem to score."""
+        scores, rows = self._scan(self._spread(query[None]), k)
         there = rows[0] >= 0
         return rows[0][there], scores[0][there]
 
-    def _scan(self, wide: Matrix, k: int, allowed: Mask | None) -> tuple[Matrix, Rows]:
-        import faiss
-
+    def _scan(self, wide: Matrix, k: int) -> tuple[Matrix, Rows]:
         size = self.index.ntotal
-        limits = None
-        if allowed is not None:
-            bits = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(size, faiss.swig_ptr(bits))
-            limits = faiss.SearchParametersIVF()
-            limits.sel = selector  # only points at it, as it does at the bits: both live until the search is done
-        scores, rows = self.index.search(wide, min(k, size), params=limits)
-        return scores, rows
+        if size > FEW:
+            scores, rows = self.index.search(wide, min(k, size))
+            return scores, rows
+        products = wide @ self.index.reconstruct_n(0, size).T
+        rows = np.argsort(-products, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(products, rows, 1), rows
 
     def search(self, queries: Matrix, k: int, *, allowed: Rows | None = None) -> Neighbours:
         """The k best rows a query, best first, equal scores by row; `allowed` (ascending) limits the rows."""
         size = self.index.ntotal
         if size == 0 or len(queries) == 0 or (allowed is not None and len(allowed) == 0):
             return tidy(np.full((len(queries), 1), -1, np.int64), np.zeros((len(queries), 1), np.float32), k)
-        kept = None
-        if allowed is not None:
-            kept = np.zeros(size, np.bool_)
-            kept[allowed] = True
-        scores, rows = self._scan(self._spread(np.ascontiguousarray(queries, np.float32)), k, kept)
-        every = np.arange(size) if allowed is None else allowed
-        if k >= len(every):  # the scan loses rows that tie for the last place, and there is room for all
-            lost = [np.setdiff1d(every, found) for found in rows]
-            most = max(map(len, lost))
-            rows = np.hstack([rows, [np.pad(one, (0, most - len(one)), constant_values=-1) for one in lost]])
-            least = np.nan_to_num(scores).min(axis=1, where=rows[:, : scores.shape[1]] >= 0, initial=0)
-            scores = np.hstack([scores, np.repeat(least[:, None], most, axis=1)])
-        return tidy(rows, scores, k)
+        wide = self._spread(np.ascontiguousarray(queries, np.float32))
+        if allowed is None:
+            scores, rows = self._scan(wide, k)
+            return tidy(rows, scores, k)
+        kept = np.zeros(size, np.bool_)
+        kept[allowed] = True
+        depth = min(size, 2 * k * size // len(allowed))
+        while True:
+            scores, rows = self._scan(wide, depth)
+            rows = np.where(kept[rows] & (rows >= 0), rows, -1)
+            if depth == size or (rows >= 0).sum(axis=1).min() >= min(k, len(allowed)):
+                return tidy(rows, scores, k)
+            depth = min(size, depth * 4)
 
     def save(self, file: Path) -> None:
         """Write one file; the layout follows from `share` and `dims`, which stand in its first bytes."""
@@ -129,9 +112,8 @@ class Codes:
             codes.places, width = _layout(codes.dims, share)
         except (OSError, ValueError, IndexError, RuntimeError) as error:
             raise StoreError(f"{file}: the codes can't be opened ({error}); build the store again.") from error
-        if not isinstance(codes.index, faiss.IndexIVFPQFastScan) or codes.index.d != width:
+        if not isinstance(codes.index, faiss.IndexPQFastScan) or codes.index.d != width:
             raise StoreError(f"{file}: the codes don't fit their signals; build the store again.")
-        codes.index.implem = HEAP
         return codes
 
 
