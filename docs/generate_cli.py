@@ -66,7 +66,7 @@ def _parameters(verb: Callable[..., Any]) -> Iterator[tuple[bool, str, str, obje
         plain = get_args(kind)[0] if isinstance(kind, UnionType) else kind
         # Within Annotated the first name stands where Typer keeps the default.
         names = [n for n in (about.default, *(about.param_decls or ())) if isinstance(n, str)]
-        written = ", ".join(names or [f"--{name.replace('_', '-')}"])
+        written = "`, `".join("/".join(names).split("/") if names else [f"--{name.replace('_', '-')}"])
         shape = about.metavar or {bool: "", int: "N", float: "X", Path: "DIR"}.get(plain, "TEXT")
         limits = _limits(about.min, about.max) + (" Can be repeated." if get_origin(kind) is list else "")
         yield True, f"{written} {shape}".strip(), told, default, limits

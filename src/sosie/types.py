@@ -68,7 +68,7 @@ class Product:
 class Reject:
     """A row that could not be used, or a field that had to be dropped from one (`fatal` False)."""
 
-    row: int  # 1-based number of the record in its file, the header not counted
+    row: int  # 1-based number of the record in its file, the header not counted; 0 = of no row in particular
     field: str
     reason: str
     raw: str

@@ -1,6 +1,8 @@
 """The build on a small real road: CSV in, store out, again after changes."""
 
 import json
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import polars as pl
@@ -197,3 +199,31 @@ def test_pictures_that_are_not_there_are_told(tmp_path):
     assert "text.png" in note
     hit = next(hit for hit in sosie.open(tmp_path / "store").similar("p0", limit=30) if hit.product.id == "p1")
     assert {"image", "colour"} <= set(hit.missing)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_pictures_by_address_are_fetched_told_and_kept_by_the_next_build(tmp_path):
+    catalogue(tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Quiet(*a, directory=tmp_path / "pictures"))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    file = tmp_path / "far.csv"
+    rows = [f"a,red shirt,{base}/red-shirt.png", f"b,blue mug,{base}/blue-mug.png", f"c,lost lamp,{base}/gone.png"]
+    file.write_text("\n".join(["id,title,image", *rows]) + "\n")
+    try:
+        first = build_store(file, tmp_path / "store", BuildOptions(download_images=True, allow_private=True))
+        again = build_store(file, tmp_path / "store")
+    finally:
+        server.shutdown()
+    assert first.encoded["image"] == 2
+    assert first.dropped == 1
+    assert first.notes[0].startswith("1 pictures could not be fetched")
+    (reject,) = [json.loads(line) for line in first.rejects.read_text().splitlines()]
+    assert (reject["raw"], reject["fatal"]) == (f"{base}/gone.png", False)
+    assert "404" in reject["reason"]
+    assert again.changes.unchanged == 3
+    assert sosie.open(tmp_path / "store").similar("a", limit=1, weights={"text": 0})[0].product.id == "b"

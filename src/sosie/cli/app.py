@@ -89,11 +89,17 @@ def build(
     ] = [],  # noqa: B006
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, a sosie.toml.")] = None,
     download_images: Annotated[
-        bool, typer.Option("--download-images", help="Fetch pictures that the catalogue gives as addresses.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--download-images/--no-download-images", help="Fetch pictures that the catalogue gives as addresses."
+        ),
+    ] = None,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private-addresses", help="Fetch also from addresses inside your network.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--allow-private-addresses/--public-addresses", help="Fetch also from addresses inside your network."
+        ),
+    ] = None,
     max_rejects: Annotated[
         str,
         typer.Option(

@@ -21,7 +21,7 @@ from sosie.errors import CatalogueError
 from sosie.index.words import build_postings, document
 from sosie.scoring import apply_scale, fit_scale, omegas
 from sosie.store import LocalStore, NewGeneration, Snapshot, Writer
-from sosie.types import Changes, Encoder, Matrix, Product, Progress, Scale
+from sosie.types import Changes, Encoder, Matrix, Product, Progress, Reject, Scale
 
 LEAST_DELTA = 100  # products that never make a new generation necessary
 BATCH = 1_024  # products encoded at a time: a build that is cut off has lost no more
@@ -39,8 +39,8 @@ class BuildOptions:
     reviews: Path | None = None
     vectors: Sequence[str] | None = None  # name=FILE[:COLUMN]
     config: Config | None = None
-    download_images: bool = False
-    allow_private: bool = False
+    download_images: bool | None = None
+    allow_private: bool | None = None  # fetch pictures also from addresses inside the network
     max_rejects: float | None = None  # share; None = as the settings say
     allow_removals: bool = False
     refit: bool = False
@@ -87,13 +87,15 @@ def build_store(
     options = _remembering(options, existing.source if existing else {})
     given = [read_given(spec) for spec in options.vectors or ()]
     config = options.config or (existing.config if existing else Config())
-    source = _open(catalogue, options, folder, progress)
+    source, unfetched = _open(catalogue, options, folder, progress)
     on_guess(source.guess)
     store = existing or LocalStore.create(folder, config)
     rejects = RejectFile(folder / REJECTS)
     with store.write() as writer:
         known = writer.known()
         try:
+            for reject in unfetched:
+                rejects.add(reject)
             reading, missing = read_catalogue(source, writer, known, given, rejects, progress)
         finally:
             rejected = rejects.close()
@@ -111,13 +113,20 @@ def build_store(
         changes=changes,
         rows=reading.rows,
         rejected=reading.refused,
-        dropped=reading.dropped,
+        dropped=reading.dropped + len(unfetched),
         rejects=rejected,
         encoded=build.encoded,
         language=language,
         seconds=time.perf_counter() - start,
-        notes=tuple(build.notes),
+        notes=(*_unfetched_note(unfetched), *build.notes),
     )
+
+
+def _unfetched_note(unfetched: Sequence[Reject]) -> list[str]:
+    if not unfetched:
+        return []
+    some = "; ".join(f"{reject.raw}: {reject.reason}" for reject in unfetched[:3])
+    return [f"{len(unfetched):,} pictures could not be fetched: {some}"]
 
 
 def _source(catalogue: Path, options: BuildOptions) -> dict[str, Any]:
@@ -129,6 +138,8 @@ def _source(catalogue: Path, options: BuildOptions) -> dict[str, Any]:
         "images": str(options.images.resolve()) if options.images else None,
         "reviews": str(options.reviews.resolve()) if options.reviews else None,
         "vectors": list(options.vectors or ()),
+        "download_images": bool(options.download_images),
+        "allow_private": bool(options.allow_private),
     }
 
 
@@ -145,10 +156,14 @@ def _remembering(options: BuildOptions, source: Mapping[str, Any]) -> BuildOptio
         images=path(options.images, "images"),
         reviews=path(options.reviews, "reviews"),
         vectors=source.get("vectors", []) if options.vectors is None else options.vectors,
+        download_images=source.get("download_images") if options.download_images is None else options.download_images,
+        allow_private=source.get("allow_private") if options.allow_private is None else options.allow_private,
     )
 
 
-def _open(catalogue: Path, options: BuildOptions, folder: Path, progress: Progress) -> Source:
+def _open(catalogue: Path, options: BuildOptions, folder: Path, progress: Progress) -> tuple[Source, list[Reject]]:
+    """The catalogue opened, its pictures fetched first where that is wanted; and those that could not be."""
+
     def opened(downloaded: Mapping[str, str] | None) -> Source:
         return open_source(
             catalogue,
@@ -161,13 +176,13 @@ def _open(catalogue: Path, options: BuildOptions, folder: Path, progress: Progre
 
     source = opened(None)
     if not options.download_images:
-        return source
+        return source, []
     from sosie.media import download_pictures
 
     fetched = download_pictures(
-        source.picture_urls(), folder / "pictures", allow_private=options.allow_private, progress=progress
+        source.picture_urls(), folder / "pictures", allow_private=bool(options.allow_private), progress=progress
     )
-    return opened(fetched.files)
+    return opened(fetched.files), [Reject(0, "images", why, url, fatal=False) for url, why in fetched.problems.items()]
 
 
 def _refuse(
