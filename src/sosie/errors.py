@@ -25,5 +25,9 @@ class QuestionError(SosieError):
     """A question can't be answered as asked: unknown id, field, signal or a malformed filter."""
 
 
+class TruthError(SosieError):
+    """What answers are to be judged by (labels, pairs, judgements, links, events, a run) can't be used."""
+
+
 class ConfigError(SosieError):
     """A setting is unknown or out of range."""

@@ -155,6 +155,45 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Two products that somebody judged: 0 not alike, 1 alike, or a grade between and above."""
+
+    a: str
+    b: str
+    grade: float
+    split: str = ""  # as the file says: train, val, test
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How well a product answers a question; 0 = not at all. `query` is the question's key in its file."""
+
+    query: str
+    product: str
+    grade: float
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A product that somebody put beside another: related, upsell, cross-sell …"""
+
+    a: str
+    b: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A user viewed, liked or bought a product. `time` is in seconds, or whatever the file counts in."""
+
+    user: str
+    product: str
+    kind: str = ""
+    time: float = 0.0
+    value: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """What an index found: best first; unused places hold row -1 and score -inf."""
 

@@ -85,7 +85,8 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
         title=_plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
     )
     table.add_column("#", justify="right")
-    table.add_column("id", max_width=20, overflow="ellipsis", no_wrap=True)
+    titled = any(hit.product.title for hit in hits)
+    table.add_column("id", max_width=20 if titled else 48, overflow="ellipsis", no_wrap=True)
     table.add_column("title", max_width=40, overflow="ellipsis", no_wrap=True)
     table.add_column(
         "price", justify="right", no_wrap=True, min_width=max([0, *(len(price(hit.product)) for hit in hits)])

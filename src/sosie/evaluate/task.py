@@ -1,0 +1,87 @@
+"""A truth made concrete in one store: what is asked, what may answer, what is relevant."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.types import Matrix, Query, Rows
+
+Codes = NDArray[np.int32]
+Grades = NDArray[np.float32]
+
+
+class Relevance(Protocol):
+    """Grades of (question, place). A grade above 0 is relevant. Own places of a question never count."""
+
+    def grades(self, questions: Rows, places: Rows) -> Grades:
+        """Grades of some places of each question, (questions, any); 0 for a place of -1."""
+
+    def ideal(self, questions: Rows, depth: int) -> Grades:
+        """The best grades that are there for each question, descending, padded with 0, (questions, depth)."""
+
+    def counts(self, questions: Rows) -> Rows:
+        """How many places are relevant to each question, (questions,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A list of places for each question, one after the other: `values[starts[q]:starts[q + 1]]`, ascending each."""
+
+    starts: Rows
+    values: Rows
+
+    def of(self, question: int) -> Rows:
+        """The list of one question."""
+        return self.values[self.starts[question] : self.starts[question + 1]]
+
+    @classmethod
+    def build(cls, lists: "list[Rows]") -> "Lists":
+        """From one array a question."""
+        ends = np.cumsum([0, *map(len, lists)])
+        return cls(ends.astype(np.int64), np.concatenate([np.empty(0, np.int64), *map(np.sort, lists)]).astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Questions, the gallery and what is relevant.
+
+    A *place* is what fills one rank: a product with its variants, or one row where variants are told apart. Places are
+    numbered in the order that breaks ties (ids descending, as trec_eval does): of two places with equal scores the
+    lower number comes first. The score of a place is that of its best row.
+    """
+
+    name: str  # "label class_id, queries test, gallery train+val"
+    keys: tuple[str, ...]  # of the questions, as in a run file: ids of products, or keys of the file
+    asked: Rows | tuple[Query, ...]  # rows of the snapshot where each question is one product
+    gallery: Rows  # rows of the snapshot that may answer, ascending
+    places: Rows  # (gallery,) the place of each of these rows
+    titles: tuple[str, ...]  # (places,) id of each place: that of its product, as a run file names it
+    relevance: Relevance
+    barred: Lists  # places that may not answer: the product asked about, with its variants; what a user already has
+    clusters: NDArray[np.int64] | None = None  # (questions,) those that depend on each other share one: user, product
+    splits: NDArray[np.int8] | None = None  # (questions,) 0 = learn or choose on it, 1 = judge by it; None = all judge
+    labels: tuple[str, ...] = ()  # columns that the truth was read from
+    notes: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = field(default=(), repr=False)  # ids that the truth names and the store lacks
+
+    @property
+    def size(self) -> int:
+        """How many questions there are."""
+        return len(self.keys)
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether each row of the gallery is a place of its own."""
+        return len(self.titles) == len(self.gallery)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The best places of some questions, best first, equal scores by place; unused ones hold -1 and -inf."""
+
+    questions: Rows  # (block,) numbers of the questions
+    places: Rows  # (block, depth)
+    scores: Matrix  # (block, depth)

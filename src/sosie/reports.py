@@ -1,0 +1,167 @@
+"""What was measured, as records: `evaluate` makes them, `pages` and the command line show them, JSON holds them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["fused", "signal", "baseline", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean over questions (or pairs) with its 95% bootstrap interval; `n` is how many there are."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way to answer, and its figures by the standard names of measures (hit@1, ndcg@10, …)."""
+
+    name: str  # "fused", a signal's name, "random", "pixels", …
+    kind: Kind
+    metrics: Mapping[str, Figure]
+    difference: Figure | None = None  # of the report's main measure: the fused answer less this one, question by question
+    p: float | None = None  # paired permutation test of that difference, two-sided
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The questions that have one thing in common, beside all others, by the report's main measure."""
+
+    by: str  # category, price, pictures, text, language, popularity, cold
+    value: str
+    figure: Figure
+    rest: float
+    p: float  # that the difference is chance; Holm-corrected over the slices of the report
+    verdict: Literal["worse", "better", ""]  # "" = no more than chance
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One way in which the truth may have reached the answers."""
+
+    kind: str  # own-variants, same-picture, near-picture, same-title, label-in-text, label-in-signal, …
+    count: int  # of the things concerned: questions, products or users, as `what` says
+    total: int
+    grave: bool  # grave ones inflate figures, and `--strict` refuses them; the others are told
+    what: str  # one sentence, with the count
+    advice: str
+    examples: tuple[tuple[str, str], ...] = ()  # ids, or an id and what was found there
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One product in an answer that was judged."""
+
+    id: str
+    title: str
+    picture: str  # reference of its first picture, "" for none
+    score: float
+    grade: float  # 0 = not relevant
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question with its first answers, for people to look at."""
+
+    query: str  # its key: a product's id, or the key in the file
+    title: str  # a product's title, or the words asked
+    picture: str
+    value: float  # of the report's main measure
+    relevant: int
+    hits: tuple[Answered, ...]
+    missed: tuple[Answered, ...] = ()  # relevant products that are not among the hits, a few; score 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of a reliability plot: pairs whose stated probability lies between `low` and `high`."""
+
+    low: float
+    high: float
+    stated: float  # mean of what was stated
+    found: float  # share that are alike
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How good the answers are by one truth."""
+
+    store: str
+    version: str
+    truth: str  # "label class_id, queries test, gallery train+val"
+    measure: str  # the main one: slices, cases and differences are by it
+    queries: int
+    without_relevant: int  # questions that nothing in the gallery answers: left out of the figures
+    gallery: int
+    metrics: Mapping[str, Figure]  # of the fused answer
+    baselines: tuple[Measured, ...]  # each signal alone, and what a user would otherwise have
+    beaten_by: tuple[str, ...]  # those of them that the fused answer does not beat by more than chance
+    slices: tuple[Slice, ...]
+    leaks: tuple[Leak, ...]
+    worst: tuple[Case, ...]
+    best: tuple[Case, ...]
+    notes: tuple[str, ...]
+    reproduce: Mapping[str, str]  # command, data, sosie, numpy …
+    seconds: float
+    reliability: tuple[Bin, ...] = ()  # for pairs
+    labels: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)  # each label alone, where there are several
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values; metrics and baselines by name."""
+        plain = asdict(self)
+        plain["baselines"] = {one.pop("name"): one for one in plain["baselines"]}
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure of two ways to answer the same questions."""
+
+    measure: str
+    a: float
+    b: float
+    difference: Figure  # b less a, question by question
+    p: float  # paired permutation test, two-sided
+    p_holm: float  # corrected over all measures and slices of the comparison
+    win: int  # questions in which b is better
+    tie: int
+    loss: int
+    where: str = ""  # "" = all questions, or the slice: "category=Shoes"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A question whose answers changed much, side by side."""
+
+    a: Case
+    b: Case
+    overlap: float  # rank-biased overlap of the two lists
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two ways to answer the same questions, A and B."""
+
+    a: str
+    b: str
+    truth: str  # "" = there is none: only the overlap of neighbours is known
+    measure: str
+    queries: int
+    differences: tuple[Difference, ...]
+    overlap: Figure  # rank-biased overlap of the two lists of neighbours, 1 = the same
+    overlap_by: Mapping[str, Figure]  # of the largest categories
+    verdict: str  # one sentence
+    changed: tuple[Changed, ...]
+    notes: tuple[str, ...]
+    reproduce: Mapping[str, str]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as plain values."""
+        return asdict(self)
