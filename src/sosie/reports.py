@@ -24,7 +24,9 @@ class Measured:
     name: str  # "fused", a signal's name, "random", "pixels", …
     kind: Kind
     metrics: Mapping[str, Figure]
-    difference: Figure | None = None  # of the report's main measure: the fused answer less this one, question by question
+    difference: Figure | None = (
+        None  # of the report's main measure: the fused answer less this one, question by question
+    )
     p: float | None = None  # paired permutation test of that difference, two-sided
 
 
@@ -110,7 +112,9 @@ class Evaluation:
     reproduce: Mapping[str, str]  # command, data, sosie, numpy …
     seconds: float
     reliability: tuple[Bin, ...] = ()  # for pairs
-    labels: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)  # each label alone, where there are several
+    labels: Mapping[str, Mapping[str, Figure]] = field(
+        default_factory=dict
+    )  # each label alone, where there are several
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; metrics and baselines by name."""

@@ -41,7 +41,9 @@ class Lists:
     def build(cls, lists: "list[Rows]") -> "Lists":
         """From one array a question."""
         ends = np.cumsum([0, *map(len, lists)])
-        return cls(ends.astype(np.int64), np.concatenate([np.empty(0, np.int64), *map(np.sort, lists)]).astype(np.int64))
+        return cls(
+            ends.astype(np.int64), np.concatenate([np.empty(0, np.int64), *map(np.sort, lists)]).astype(np.int64)
+        )
 
 
 @dataclass(frozen=True, eq=False)
