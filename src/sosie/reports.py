@@ -25,7 +25,7 @@ class Measured:
     kind: Kind
     metrics: Mapping[str, Figure]
     difference: Figure | None = (
-        None  # of the report's main measure: the fused answer less this one, question by question
+        None  # fused less this one, question by question, of the main measure
     )
     p: float | None = None  # paired permutation test of that difference, two-sided
 
@@ -114,7 +114,7 @@ class Evaluation:
     reliability: tuple[Bin, ...] = ()  # for pairs
     labels: Mapping[str, Mapping[str, Figure]] = field(
         default_factory=dict
-    )  # each label alone, where there are several
+    )  # each alone, where there are several
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; metrics and baselines by name."""
