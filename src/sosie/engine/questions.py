@@ -59,6 +59,16 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
     return Answer(hits, (time.perf_counter() - started) * 1000, total, notes)
 
 
+def understand(candidates: Candidates, query: Query, encoders: Encoders) -> Sought | None:
+    """A question as vectors and shares of the score; None where it says nothing to any weighted signal.
+
+    Raises QuestionError as `answer` does.
+    """
+    _check(query)
+    liked, unliked = _rows(candidates.snapshot, query.like), _rows(candidates.snapshot, query.unlike)
+    return _sought(candidates, query, liked, unliked, encoders)[0]
+
+
 def _check(query: Query) -> None:
     if not (query.text.strip() or query.image or query.like or query.unlike):
         raise QuestionError("nothing is asked: give words, a picture, or ids of products to be like or unlike.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sosie.reports import Kind
-from sosie.types import Matrix
+from sosie.types import Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,3 +19,4 @@ class System:
     questions: "Matrix | Any"  # (questions, dim), or a SciPy sparse array
     gallery: "Matrix | Any"  # (gallery, dim), or a SciPy sparse array, in the order of `Task.gallery`
     more: Matrix | None = None  # (questions, gallery) added to the score: words found literally
+    mass: Vector | None = None  # (questions,) by which a score is divided before people see it: 1 = the product itself
