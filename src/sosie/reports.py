@@ -24,9 +24,7 @@ class Measured:
     name: str  # "fused", a signal's name, "random", "pixels", …
     kind: Kind
     metrics: Mapping[str, Figure]
-    difference: Figure | None = (
-        None  # fused less this one, question by question, of the main measure
-    )
+    difference: Figure | None = None  # fused less this one, question by question, of the main measure
     p: float | None = None  # paired permutation test of that difference, two-sided
 
 
@@ -112,9 +110,8 @@ class Evaluation:
     reproduce: Mapping[str, str]  # command, data, sosie, numpy …
     seconds: float
     reliability: tuple[Bin, ...] = ()  # for pairs
-    labels: Mapping[str, Mapping[str, Figure]] = field(
-        default_factory=dict
-    )  # each alone, where there are several
+    lists: Mapping[str, float] = field(default_factory=dict)  # facts of these lists: coverage@10, gini@10 …
+    labels: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)  # each alone, where there are several
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; metrics and baselines by name."""

@@ -116,6 +116,20 @@ def chosen_weights(defaults: Mapping[str, float], given: Mapping[str, float] | N
     return kept
 
 
+def read_weights(text: str) -> dict[str, float]:
+    """Weights as people write them, "image=2,text=1"; none for "". Raises QuestionError."""
+    weights = {}
+    for pair in filter(None, text.split(",")):
+        signal, separator, value = pair.partition("=")
+        try:
+            weights[signal.strip()] = float(value)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise QuestionError(f"weights: '{pair}' is not SIGNAL=NUMBER, such as image=2.")
+    return weights
+
+
 def omegas(weights: Mapping[str, float], scales: Mapping[str, Scale]) -> dict[str, float]:
     """Weight over spread of each signal of positive weight; a signal without a scale has spread 1."""
     return {

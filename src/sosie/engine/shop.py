@@ -65,8 +65,11 @@ class Store:
 
     def ask(self, query: Query) -> Answer:
         """Answer a question. Raises QuestionError where it can't be answered as asked."""
-        snapshot = self.snapshot
-        return answer(snapshot, query, lambda signal: self._encoder(snapshot.encoder_folder(signal)))
+        return answer(self.snapshot, query, self.encoder)
+
+    def encoder(self, signal: str) -> Encoder:
+        """The frozen encoder of a signal, loaded once. Raises StoreError where its vectors came from elsewhere."""
+        return self._encoder(self.snapshot.encoder_folder(signal))
 
     def neighbours(self, out: str | Path, k: int = 50, progress: Progress | None = None) -> Path:
         """Write every product's k nearest to a .parquet, .csv or .jsonl file: id, neighbour, rank, score, parts."""

@@ -1,6 +1,6 @@
 """A truth made concrete in one store: what is asked, what may answer, what is relevant."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -78,6 +78,39 @@ class Task:
     def alone(self) -> bool:
         """Whether each row of the gallery is a place of its own."""
         return len(self.titles) == len(self.gallery)
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """The relevance of some questions of a task."""
+
+    whole: Relevance
+    chosen: Rows
+
+    def grades(self, questions: Rows, places: Rows) -> Grades:
+        return self.whole.grades(self.chosen[questions], places)
+
+    def ideal(self, questions: Rows, depth: int) -> Grades:
+        return self.whole.ideal(self.chosen[questions], depth)
+
+    def counts(self, questions: Rows) -> Rows:
+        return self.whole.counts(self.chosen[questions])
+
+
+def part_of(task: Task, chosen: Rows) -> Task:
+    """The task of some of its questions, in the order of `chosen`; the gallery stays."""
+    if len(chosen) == task.size and np.array_equal(chosen, np.arange(task.size)):
+        return task
+    asked = task.asked
+    return replace(
+        task,
+        keys=tuple(task.keys[at] for at in chosen.tolist()),
+        asked=tuple(asked[at] for at in chosen.tolist()) if isinstance(asked, tuple) else asked[chosen],
+        relevance=_Some(task.relevance, chosen),
+        barred=Lists.build([task.barred.of(at) for at in chosen.tolist()]),
+        clusters=None if task.clusters is None else task.clusters[chosen],
+        splits=None if task.splits is None else task.splits[chosen],
+    )
 
 
 @dataclass(frozen=True, slots=True)
