@@ -152,6 +152,7 @@ class Hit:
     parts: Mapping[str, float]
     missing: tuple[str, ...] = ()  # signals of the question that this product lacks
     variants: tuple[str, ...] = ()  # ids of its variants, when asked for
+    likely: float | None = None  # share of pairs of such a score that are alike, where the store was calibrated
 
 
 @dataclass(frozen=True, slots=True)

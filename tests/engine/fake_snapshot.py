@@ -17,6 +17,8 @@ INDEXED = Config(index=IndexSettings(codes_from=100, graph_from=100))
 class FakeSnapshot:
     """Built from raw vectors of each signal; rows from `base` on are the delta."""
 
+    calibration = None
+
     def __init__(
         self,
         folder: Path,

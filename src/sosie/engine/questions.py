@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.engine.candidates import Candidates, Sought
+from sosie.engine.likely import calibration_for, likely
 from sosie.engine.wording import word_scores
 from sosie.errors import QuestionError
 from sosie.filters import category_filter, evaluate, parse_filter
+from sosie.metrics.calibration import Calibration
 from sosie.scoring import apply_scale_to, chosen_weights, omegas, printed_parts
 from sosie.types import Column, Encoder, Hit, Mask, Matrix, Query, Rows, Scale, Vector
 
@@ -55,7 +57,9 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
         rows, scores = _places(candidates, sought, query, allowed, set(snapshot.groups[liked + unliked].tolist()))
         if query.diversity:
             rows = _diverse(candidates, sought, rows, scores, query)
-        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], query)
+        curve, told = calibration_for(snapshot, query) if _only_one(query) else (None, ())
+        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], query, curve)
+        notes += told
     return Answer(hits, (time.perf_counter() - started) * 1000, total, notes)
 
 
@@ -288,7 +292,9 @@ def _diverse(candidates: Candidates, sought: Sought, rows: Rows, scores: Vector,
     return rows[chosen]
 
 
-def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> tuple[Hit, ...]:
+def _hits(
+    candidates: Candidates, sought: Sought, rows: Rows, query: Query, curve: Calibration | None
+) -> tuple[Hit, ...]:
     """Records, printed parts, missing signals and variants of the rows of an answer."""
     if len(rows) == 0:
         return ()
@@ -301,6 +307,7 @@ def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> t
         else:
             parts.append(candidates.cosines(signal, sought.vectors[signal], rows) * np.float32(sought.shares[signal]))
     scores, table = (values.tolist() for values in printed_parts(np.stack(parts, axis=1)))
+    shares = likely(curve, scores)
     hits = []
     for at, (row, product) in enumerate(zip(rows.tolist(), snapshot.products(rows), strict=True)):
         missing: tuple[str, ...] = ()
@@ -308,5 +315,5 @@ def _hits(candidates: Candidates, sought: Sought, rows: Rows, query: Query) -> t
             missing = tuple(s for s in sought.vectors if not candidates.vector(s, row).any())
         variants = candidates.variants(row) if query.variants else ()
         printed = dict(zip(signals, table[at], strict=True))
-        hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants))
+        hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants, shares[at]))
     return tuple(hits)

@@ -1,9 +1,23 @@
 """Where products and vectors are kept. The embedded store is a folder."""
 
 from sosie.store.cache import VectorCache
+from sosie.store.calibration import Calibrated, keep_calibration, read_calibration
 from sosie.store.local import LocalStore
 from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot
 from sosie.store.writer import CHANGED, NEW, UNCHANGED, Known, Writer
 
-__all__ = ["CHANGED", "NEW", "UNCHANGED", "Known", "LocalStore", "NewGeneration", "Snapshot", "VectorCache", "Writer"]
+__all__ = [
+    "CHANGED",
+    "NEW",
+    "UNCHANGED",
+    "Calibrated",
+    "Known",
+    "LocalStore",
+    "NewGeneration",
+    "Snapshot",
+    "VectorCache",
+    "Writer",
+    "keep_calibration",
+    "read_calibration",
+]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sosie.config import Config
 from sosie.errors import StoreError
+from sosie.store.calibration import Calibrated, read_calibration
 from sosie.store.columns import JoinedColumns
 from sosie.store.delta import Delta
 from sosie.store.files import file_name
@@ -96,6 +97,11 @@ class Snapshot:
     def weights(self) -> Mapping[str, float]:
         """Default weight of every signal."""
         return {signal: state.weight for signal, state in self.manifest.signals.items()}
+
+    @property
+    def calibration(self) -> Calibrated | None:
+        """What scores were last learnt to stand for, whether it still holds or not. Raises StoreError: damaged."""
+        return read_calibration(self.store)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
