@@ -1,0 +1,53 @@
+"""Pictures small enough to compare pixel by pixel; each is opened once, however often it is asked for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image, Resampling
+
+from sosie.encoders.pictures import read_pictures
+from sosie.errors import PictureError
+from sosie.media import picture_stamp
+from sosie.types import Mask, Progress
+
+SIDE = 32
+KEPT = 250_000  # pictures of 3 KB
+
+Pixels = NDArray[np.uint8]
+
+_kept: dict[str, Pixels] = {}  # by stamp
+
+
+def thumbnails(refs: Sequence[str], progress: Progress | None = None) -> tuple[Pixels, Mask]:
+    """Pictures as (refs, SIDE, SIDE, 3), and which of them could be opened; the others are black.
+
+    A reference of "" names no picture.
+    """
+    stamps = [_stamp(ref) for ref in refs]
+    if len(_kept) > KEPT:
+        _kept.clear()
+    fresh = {stamp: ref for stamp, ref in zip(stamps, refs, strict=True) if stamp and stamp not in _kept}
+    names, problems = list(fresh), dict[str, str]()
+    for places, pixels in read_pictures(list(fresh.values()), _small, 2 * SIDE, problems):
+        _kept.update((names[at], picture) for at, picture in zip(places.tolist(), pixels, strict=True))
+        if progress is not None:
+            progress("reading pictures", int(places[-1]) + 1, len(names))
+    out = np.zeros((len(refs), SIDE, SIDE, 3), np.uint8)
+    there = np.zeros(len(refs), np.bool_)
+    for at, stamp in enumerate(stamps):
+        picture = _kept.get(stamp)
+        if picture is not None:
+            out[at], there[at] = picture, True
+    return out, there
+
+
+def _stamp(ref: str) -> str:
+    try:
+        return picture_stamp(ref) if ref else ""
+    except PictureError:
+        return ""
+
+
+def _small(picture: Image) -> Pixels:
+    return np.asarray(picture.resize((SIDE, SIDE), Resampling.BICUBIC, reducing_gap=2.0))
