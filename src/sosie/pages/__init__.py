@@ -1,7 +1,9 @@
-"""Self-contained pages: look-alikes with their reasons, and what is wrong with a catalogue."""
+"""Self-contained pages: look-alikes with their reasons, what is wrong with a catalogue, what was measured."""
 
 from sosie.pages.check import check_page
+from sosie.pages.comparison import comparison_page
+from sosie.pages.evaluation import evaluation_page
 from sosie.pages.hits import Section, hits_page
 from sosie.pages.reasons import reasons
 
-__all__ = ["Section", "check_page", "hits_page", "reasons"]
+__all__ = ["Section", "check_page", "comparison_page", "evaluation_page", "hits_page", "reasons"]

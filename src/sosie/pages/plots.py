@@ -1,0 +1,242 @@
+"""Plots as SVG. Every place is a percentage, so that text keeps its size from a phone to a wide screen.
+
+No text here is trusted: labels are escaped. Each plot says its figures to those who can't see it.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from sosie.pages.wording import number, spoken
+from sosie.reports import Bin, Figure
+
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of a scale that people read without effort
+DOTS = (4.0, 16.0)  # pixels, radius of the smallest and the largest dot of a scatter
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A stretch of numbers, and those that are written beside it."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """Where a value lies, in percent of the axis; what lies outside is brought to its end."""
+        low, high, value = (math.log(max(x, 1e-12)) if self.log else x for x in (self.low, self.high, value))
+        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One setting in a plot of quality against cost."""
+
+    label: str
+    x: float
+    y: float
+    size: float
+    chosen: bool = False
+    front: bool = False  # nothing is better in both
+
+
+def axis_of(values: Iterable[float], *, bounds: tuple[float, float] | None = None, about: int = 5) -> Axis:
+    """An axis of round numbers that holds all values, with about `about` ticks, and ends at `bounds` at the latest."""
+    known = [value for value in values if math.isfinite(value)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = low - 0.05, high + 0.05
+    raw = (high - low) / about
+    magnitude: float = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * magnitude for factor in STEPS if factor * magnitude >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [round(at * step, 10) for at in range(first, last + 1)]
+    if bounds is not None:
+        ticks = [tick for tick in ticks if bounds[0] <= tick <= bounds[1]]
+        low, high = max(bounds[0], first * step), min(bounds[1], last * step)
+        return Axis(low, high, tuple(ticks))
+    return Axis(ticks[0], ticks[-1], tuple(ticks))
+
+
+def log_axis(values: Iterable[float]) -> Axis:
+    """An axis on which equal factors take equal room, from a little below the least to a little above the largest."""
+    known = [value for value in values if value > 0] or [1.0]
+    low, high = min(known) / 1.3, max(known) * 1.3
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
+    return Axis(low, high, tuple(tick for tick in ticks if low <= tick <= high), log=True)
+
+
+def interval(
+    figure: Figure, axis: Axis, css: str = "", *, mark: float | None = None, band: Figure | None = None, name: str = ""
+) -> Markup:
+    """One row of a forest plot: a dot with its 95% interval, before a line at `mark` and the interval of `band`."""
+    inside = [_line("grid", axis.at(tick)) for tick in axis.ticks]
+    if band is not None:
+        x = axis.at(band.low)
+        inside.append(
+            Markup('<rect class="band" x="{}%" width="{}%" height="100%"/>').format(x, _r(axis.at(band.high) - x))
+        )
+    if mark is not None:
+        inside.append(_line("mark", axis.at(mark)))
+    said = f"{name}: {spoken(figure)}" if name else spoken(figure)
+    if math.isfinite(figure.value):
+        inside.append(
+            Markup('<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(
+                axis.at(figure.low), axis.at(figure.high)
+            )
+        )
+        inside.append(Markup('<circle cx="{}%" cy="50%" r="5"/>').format(axis.at(figure.value)))
+    return Markup('<svg class="interval {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        css, said, said, Markup("").join(inside)
+    )
+
+
+def ticks(axis: Axis, *, signed: bool = False) -> Markup:
+    """The numbers below a forest plot."""
+    return Markup('<svg class="ticks" aria-hidden="true">{}</svg>').format(
+        Markup("").join(
+            Markup('<text x="{}%" y="13" text-anchor="{}">{}</text>').format(
+                axis.at(tick), _anchor(axis.at(tick)), _tick(tick, signed)
+            )
+            for tick in axis.ticks
+        )
+    )
+
+
+def balance(loss: int, tie: int, win: int) -> Markup:
+    """In how many questions A is better, neither, and B: three pieces of one bar."""
+    total = max(loss + tie + win, 1)
+    said = f"A better in {loss:,}, equal in {tie:,}, B better in {win:,}"
+    pieces = []
+    x = 0.0
+    for css, count in (("a", loss), ("equal", tie), ("b", win)):
+        width = _r(100 * count / total)
+        if count:
+            pieces.append(Markup('<rect class="{}" x="{}%" width="{}%" height="100%"/>').format(css, _r(x), width))
+        x += width
+    return Markup('<svg class="balance" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        said, said, Markup("").join(pieces)
+    )
+
+
+def reliability(bins: Sequence[Bin]) -> Markup:
+    """Share of pairs that are alike over the stated probability: on the diagonal, what is stated is true.
+
+    The area of a dot is that of its bin's share of the pairs.
+    """
+    unit = Axis(0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    filled = [one for one in bins if one.n]
+    most = max((one.n for one in filled), default=1)
+    drawn = [Markup('<line class="mark" x1="0%" y1="100%" x2="100%" y2="0%"/>')]
+    places = [(unit.at(one.stated), _r(100 - unit.at(one.found))) for one in filled]
+    drawn += [_segment("path", one, two) for one, two in pairwise(places)]
+    for one, (x, y) in zip(filled, places, strict=True):
+        label = f"stated {number(one.stated)}, found {number(one.found)}, {one.n:,} pairs"
+        drawn.append(_dot(x, y, _radius(one.n, most), label))
+    said = "; ".join(f"stated {number(one.stated)}, found {number(one.found)}" for one in filled)
+    return _plane(
+        unit, unit, "probability stated", "share that are alike", f"Reliability: {said or 'no pairs'}", drawn, "square"
+    )
+
+
+def histogram(edges: Sequence[float], counts: Sequence[int], label: str, css: str = "") -> Markup:
+    """How often values fall between neighbouring edges; `edges` has one more than `counts`."""
+    across = axis_of(edges, bounds=(edges[0], edges[-1]), about=4)
+    up = axis_of([0, *counts], about=3)
+    bars = []
+    for (left, right), count in zip(pairwise(edges), counts, strict=True):
+        x, top = across.at(left), _r(100 - up.at(count))
+        bars.append(
+            Markup('<rect class="bin" x="{}%" y="{}%" width="{}%" height="{}%"><title>{}</title></rect>').format(
+                x, top, _r(across.at(right) - x), _r(100 - top), f"{number(left)} to {number(right)}: {count:,}"
+            )
+        )
+    fullest = max(range(len(counts)), key=lambda at: counts[at])
+    said = f"{label}: most, {counts[fullest]:,}, from {number(edges[fullest])} to {number(edges[fullest + 1])}"
+    return _plane(across, up, label, "how many", said, bars, f"low {css}")
+
+
+def scatter(points: Sequence[Point], x: str, y: str, size: str) -> Markup:
+    """Quality over cost, the third thing as the area of a dot; the best that can be had are joined, the chosen marked.
+
+    The horizontal axis is logarithmic.
+    """
+    across, up = log_axis(point.x for point in points), axis_of((point.y for point in points), about=4)
+    most = max((point.size for point in points), default=1.0)
+    front = sorted((point for point in points if point.front), key=lambda point: point.x)
+    place = {point: (across.at(point.x), _r(100 - up.at(point.y))) for point in points}
+    drawn = [_segment("path", place[one], place[two]) for one, two in pairwise(front)]
+    for point in sorted(points, key=lambda point: (point.chosen, -point.size)):
+        css = "chosen" if point.chosen else "front" if point.front else "other"
+        label = f"{point.label}: {y} {number(point.y)}, {x} {point.x:,.3g}, {size} {point.size:,.3g}"
+        drawn.append(_dot(*place[point], _radius(point.size, most), label, css))
+        if point.chosen:
+            drawn.append(_callout(*place[point], point.label))
+    chosen = next((point for point in points if point.chosen), None)
+    said = f"{y} over {x}, {len(points)} settings" + (
+        f"; chosen: {chosen.label}, {y} {number(chosen.y)}, {x} {chosen.x:,.3g}, {size} {chosen.size:,.3g}"
+        if chosen
+        else ""
+    )
+    return _plane(across, up, x, y, said, drawn, "wide")
+
+
+def _plane(across: Axis, up: Axis, x: str, y: str, said: str, inside: Iterable[Markup], css: str) -> Markup:
+    grid = [_line("grid", across.at(tick)) for tick in across.ticks]
+    words = [
+        Markup('<text x="{}%" y="100%" dy="18" text-anchor="middle">{}</text>').format(across.at(tick), _tick(tick))
+        for tick in across.ticks
+    ]
+    for tick in up.ticks:
+        at = _r(100 - up.at(tick))
+        grid.append(Markup('<line class="grid" x1="0%" x2="100%" y1="{}%" y2="{}%"/>').format(at, at))
+        words.append(Markup('<text x="-8" y="{}%" dy="4" text-anchor="end">{}</text>').format(at, _tick(tick)))
+    words.append(Markup('<text class="axis" x="100%" y="100%" dy="36" text-anchor="end">{} →</text>').format(x))
+    words.append(Markup('<text class="axis" x="-8" y="-12">↑ {}</text>').format(y))
+    return Markup('<div class="plane {}"><svg role="img" aria-label="{}">{}</svg></div>').format(
+        css, said, Markup("").join([*grid, *inside, *words])
+    )
+
+
+def _line(css: str, x: float) -> Markup:
+    return Markup('<line class="{}" x1="{}%" x2="{}%" y1="0" y2="100%"/>').format(css, x, x)
+
+
+def _segment(css: str, one: tuple[float, float], two: tuple[float, float]) -> Markup:
+    return Markup('<line class="{}" x1="{}%" y1="{}%" x2="{}%" y2="{}%"/>').format(css, *one, *two)
+
+
+def _dot(x: float, y: float, radius: float, label: str, css: str = "") -> Markup:
+    return Markup('<circle class="{}" cx="{}%" cy="{}%" r="{}"><title>{}</title></circle>').format(
+        css, x, y, radius, label
+    )
+
+
+def _callout(x: float, y: float, label: str) -> Markup:
+    left = x > 50  # so that the words stay within the plot
+    return Markup('<text class="callout" x="{}%" y="{}%" dx="{}" dy="4" text-anchor="{}">{}</text>').format(
+        x, y, -20 if left else 20, "end" if left else "start", label
+    )
+
+
+def _radius(value: float, most: float) -> float:
+    smallest, largest = DOTS
+    return round(max(smallest, largest * math.sqrt(max(value, 0.0) / most if most > 0 else 0.0)), 1)
+
+
+def _anchor(at: float) -> str:
+    return "start" if at < 2 else "end" if at > 98 else "middle"
+
+
+def _tick(value: float, signed: bool = False) -> str:
+    text = f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.2g}"
+    return f"+{text}" if signed and value > 0 else text.replace("-", "−")
+
+
+def _r(value: float) -> float:
+    return round(value, 3)
