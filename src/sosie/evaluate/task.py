@@ -46,6 +46,23 @@ class Lists:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How a truth becomes a task.
+
+    Splits are those of a column of the store for labels, links and judgements, of the file's own for pairs and events.
+    """
+
+    split: str = ""  # the column
+    query_split: str = ""  # which asks; "" = test
+    gallery_split: tuple[str, ...] = ()  # which may answer (events: came before); () = all others
+    kinds: tuple[str, ...] = ()  # of links or events; () = all
+    variants: bool = False  # variants are told apart, and are answers of their own
+    unknown_share: float = 0.2  # of the ids in a file that the store may lack
+    at: str = "last"  # events to be found: the last of each user, or those from a time or a share ("80%") of them on
+    repeats: bool = False  # what a user has taken already may be an answer too
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """Questions, the gallery and what is relevant.
@@ -68,6 +85,7 @@ class Task:
     labels: tuple[str, ...] = ()  # columns that the truth was read from
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = field(default=(), repr=False)  # ids that the truth names and the store lacks
+    popularity: NDArray[np.float64] | None = None  # (gallery,) how often the product of each row was taken before
 
     @property
     def size(self) -> int:
