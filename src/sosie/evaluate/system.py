@@ -19,4 +19,4 @@ class System:
     questions: "Matrix | Any"  # (questions, dim), or a SciPy sparse array
     gallery: "Matrix | Any"  # (gallery, dim), or a SciPy sparse array, in the order of `Task.gallery`
     more: Matrix | None = None  # (questions, gallery) added to the score: words found literally
-    mass: Vector | None = None  # (questions,) by which a score is divided before people see it: 1 = the product itself
+    mass: Vector | None = None  # (questions,) that the scores are divided by: 1 is then the product itself
