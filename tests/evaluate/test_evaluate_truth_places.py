@@ -20,7 +20,7 @@ def shirts(tmp_path_factory):
 def test_places_are_numbered_by_descending_ids(shirts):
     places, titles = places_of(shirts, np.arange(5), variants=True)
     assert titles == ("é", "b", "a", "Z", "10")
-    assert list(titles) == sorted(titles, key=lambda id: id.encode(), reverse=True)
+    assert list(titles) == sorted(titles, key=str.encode, reverse=True)
     assert [titles[place] for place in places] == ["b", "é", "a", "Z", "10"]
 
 

@@ -165,13 +165,10 @@ class Labelled:
 
     def _marks(self, kinds: Rows) -> tuple[sparse.csr_array, NDArray[np.int64]]:
         """Each alternative of some kinds as a row of ones where its codes stand, and the kind it belongs to."""
-        starts = self.kinds.starts
-        sizes = starts[kinds + 1] - starts[kinds]
-        owner = np.repeat(kinds, sizes)
-        within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        codes = self.codes[self.kinds.values[starts[owner] + within]]
+        at, values = self.kinds.joined(kinds)
+        codes = self.codes[values]
         width = int(self.codes.max(initial=0)) + 1
         row, column = np.nonzero(codes >= 0)
         token = column * width + codes[row, column]
-        shape = (len(owner), width * self.codes.shape[1])
-        return sparse.csr_array((np.ones(len(row), np.int64), (row, token)), shape=shape), owner
+        shape = (len(codes), width * self.codes.shape[1])
+        return sparse.csr_array((np.ones(len(row), np.int64), (row, token)), shape=shape), kinds[at]

@@ -37,6 +37,16 @@ class Lists:
         """The list of one question."""
         return self.values[self.starts[question] : self.starts[question + 1]]
 
+    def joined(self, questions: Rows) -> tuple[Rows, Rows]:
+        """The lists of some questions one after the other: whose each value is, by place in `questions`, and values.
+
+        The question -1 is the last one.
+        """
+        sizes = np.diff(self.starts)[questions]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        first = self.starts[:-1][questions] - np.cumsum(sizes) + sizes
+        return owner, self.values[first[owner] + np.arange(len(owner))]
+
     @classmethod
     def build(cls, lists: "list[Rows]") -> "Lists":
         """From one array a question."""

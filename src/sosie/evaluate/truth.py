@@ -1,0 +1,17 @@
+"""What answers are judged by, read from a shop's own data: labels, pairs, judgements, links, events."""
+
+from sosie.evaluate.places import Gallery, places_of
+from sosie.evaluate.relevance import Labelled, Listed, Nothing
+from sosie.evaluate.task import TaskOptions
+from sosie.evaluate.truth_labels import every_product, label_task
+
+__all__ = [
+    "Gallery",
+    "Labelled",
+    "Listed",
+    "Nothing",
+    "TaskOptions",
+    "every_product",
+    "label_task",
+    "places_of",
+]
