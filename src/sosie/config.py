@@ -25,7 +25,7 @@ class ImageSettings(Settings):
     enabled: bool = True
     weight: Weight = 1.0
     encoder: Literal["efficientnet-lite0"] = "efficientnet-lite0"
-    size: Annotated[int, Field(ge=32, le=1024)] = 224  # pixels a side
+    size: Annotated[int, Field(ge=0, le=1024)] = 0  # pixels a side; 0 takes 224, or less where pictures are tiny
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled; the first counts most
     dim: Annotated[int, Field(ge=0, le=1280)] = 256  # main directions that are kept; 0 keeps all as they are

@@ -166,6 +166,53 @@ def test_the_middle_square_is_cut_out() -> None:
     assert (middle_square(page, 10) == (0, 0, 255)).all()
 
 
+def saved(folder: Path, sides: list[int]) -> list[Product]:
+    folder.mkdir(exist_ok=True)
+    refs = [folder / f"{row}.png" for row in range(len(sides))]
+    for row, (ref, side) in enumerate(zip(refs, sides, strict=True)):
+        picture(row).resize((side + row % 2, side)).save(ref)
+    return [product(str(ref)) for ref in refs]
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"),
+    [
+        ([28] * 12, 112),
+        ([5] * 12, module.LEAST_SIZE),
+        ([56] * 12, module.SIZE),
+        ([240] * 12, module.SIZE),
+        ([28] * 10 + [240] * 2, module.SIZE),  # a fifth has something to show
+        ([28] * 30 + [240], 112),
+        ([], module.SIZE),
+    ],
+)
+def test_tiny_pictures_go_through_a_smaller_network(tmp_path: Path, sides: list[int], size: int) -> None:
+    encoder = Image()
+    encoder.fit([product(), product(str(tmp_path / "gone.png")), *saved(tmp_path, sides)])
+    assert encoder.fingerprint == Image(size=size).fingerprint
+
+
+def test_a_size_that_is_given_is_kept(tmp_path: Path) -> None:
+    encoder = Image(size=160)
+    encoder.fit(saved(tmp_path, [28] * 12))
+    assert encoder.fingerprint == Image(size=160).fingerprint
+
+
+def test_the_size_is_frozen_with_the_encoder(tmp_path: Path, shop: list[str]) -> None:
+    encoder = Image()
+    tiny = saved(tmp_path / "pictures", [16] * 3)
+    encoder.fit(tiny)
+    encoder.save(tmp_path / "encoder")
+    again = Image.load(tmp_path / "encoder")
+    assert again.fingerprint == encoder.fingerprint
+    later = [*tiny, product(shop[0])]
+    np.testing.assert_array_equal(again.encode(later), encoder.encode(later))
+    np.testing.assert_array_equal(again.encode(later), Image(size=64).encode(later))
+    found = again.encode_query(Query(image=Path(shop[0])))
+    assert found is not None
+    np.testing.assert_allclose(found, again.encode(later)[-1], atol=1e-6)
+
+
 def test_the_fingerprint_names_every_setting(encoder: Image) -> None:
     others = [Image(size=192), Image(precision="fp32"), Image(pictures=1), encoder]
     assert len({other.fingerprint for other in others}) == len(others)

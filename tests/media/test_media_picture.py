@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from sosie.errors import PictureError
-from sosie.media import open_picture, picture_hash, picture_problem, picture_stamp, thumbnail
+from sosie.media import open_picture, picture_hash, picture_problem, picture_size, picture_stamp, thumbnail
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -265,6 +265,18 @@ def test_a_draft_is_smaller_but_never_too_small(tmp_path: Path) -> None:
     small = open_picture(str(file), draft=224)
     assert min(small.size) >= 224
     assert small.width < 1000
+
+
+def test_the_size_is_that_of_the_header(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    Image.new("RGB", (30, 20)).save(file)
+    assert picture_size(str(file)) == (30, 20)
+    archive = tmp_path / "some-idx3-ubyte"
+    archive.write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, 2, 5, 7) + bytes(70))
+    assert picture_size(f"{archive}#1") == (7, 5)
+    file.write_text("<html>")
+    with pytest.raises(PictureError, match="web page"):
+        picture_size(str(file))
 
 
 def test_stamp_and_hash_follow_the_content(tmp_path: Path) -> None:

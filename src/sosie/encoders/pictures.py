@@ -11,7 +11,7 @@ from PIL import Image
 
 from sosie.encoders.state import digest
 from sosie.errors import PictureError
-from sosie.media import open_picture, picture_hash
+from sosie.media import open_picture, picture_hash, picture_size
 
 Pixels = NDArray[np.uint8]  # (h, w, 3)
 
@@ -28,6 +28,17 @@ def content_of(images: Sequence[str]) -> str:
         except PictureError:
             continue
     return digest(" ".join(hashes))
+
+
+def shorter_sides(refs: Sequence[str]) -> list[int]:
+    """Pixels of the shorter side of each picture that is there, by its header alone."""
+    sides = []
+    for ref in refs:
+        try:
+            sides.append(min(picture_size(ref)))
+        except PictureError:
+            continue
+    return sides
 
 
 def read_pictures(

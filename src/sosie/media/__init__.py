@@ -2,7 +2,7 @@
 
 from sosie.media.archive import ArchiveListing, archive_entries, is_archive
 from sosie.media.download import Downloads, download_pictures
-from sosie.media.picture import open_picture, picture_hash, picture_problem, picture_stamp, thumbnail
+from sosie.media.picture import open_picture, picture_hash, picture_problem, picture_size, picture_stamp, thumbnail
 
 __all__ = [
     "ArchiveListing",
@@ -13,6 +13,7 @@ __all__ = [
     "open_picture",
     "picture_hash",
     "picture_problem",
+    "picture_size",
     "picture_stamp",
     "thumbnail",
 ]

@@ -59,12 +59,22 @@ def open_picture(ref: str, *, max_pixels: int = MAX_PIXELS, draft: int | None = 
         raise PictureError(f"{path}: is damaged ({error or type(error).__name__}).") from error
 
 
-def check_header(file: Path, name: str, max_pixels: int = MAX_PIXELS) -> None:
-    """Look at the start of a file only. Raises PictureError, under `name`, when it is no picture or too large."""
+def picture_size(ref: str) -> tuple[int, int]:
+    """Width and height of a picture as its header has them, before it is turned upright. Raises PictureError."""
+    path, number = split_ref(ref)
+    if number is not None:
+        height, width = archive_pixels(path, number).shape[:2]
+        return width, height
+    return check_header(path, str(path))
+
+
+def check_header(file: Path, name: str, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height, by the start of a file only. Raises PictureError under `name`: no picture, or too large."""
     try:
         _check_file(file)
         with Image.open(file, formats=_formats()) as image:
             _check_size(file, image, max_pixels)
+            return image.size
     except PictureError as error:
         raise PictureError(str(error).replace(str(file), name)) from error
     except UnidentifiedImageError as error:
