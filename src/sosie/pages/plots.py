@@ -84,12 +84,10 @@ def interval(
     if mark is not None:
         inside.append(_line("mark", axis.at(mark)))
     said = f"{name}: {spoken(figure)}" if name else spoken(figure)
+    if math.isfinite(figure.low) and math.isfinite(figure.high):
+        low, high = axis.at(figure.low), axis.at(figure.high)
+        inside.append(Markup('<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(low, high))
     if math.isfinite(figure.value):
-        inside.append(
-            Markup('<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(
-                axis.at(figure.low), axis.at(figure.high)
-            )
-        )
         inside.append(Markup('<circle cx="{}%" cy="50%" r="5"/>').format(axis.at(figure.value)))
     return Markup('<svg class="interval {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
         css, said, said, Markup("").join(inside)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sosie.errors import PictureError
 from sosie.media import thumbnail
+from sosie.pages.wording import bounds, chance, counted, number, signed
 from sosie.types import Product
 
 if TYPE_CHECKING:
@@ -21,13 +22,22 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥", "JPY": "¥", "INR
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("sosie.pages", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "bounds": bounds,
+        "chance": chance,
+        "count": "{:,}".format,
+        "counted": counted,
+        "number": number,
+        "signed": signed,
+    }
+    return environment
 
 
 def render(template: str, **values: object) -> str:

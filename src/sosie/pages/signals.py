@@ -41,10 +41,17 @@ class Segment:
 
 def page_signals(hits: Iterable[Hit]) -> list[Signal]:
     """The signals of all hits of a page: the known ones in their fixed order, then others by name."""
-    names = {signal for hit in hits for signal in (*hit.parts, *hit.missing)}
-    given = sorted(names - GLOSSES.keys())
-    known = [Signal(name, f"s-{name}", gloss) for name, gloss in GLOSSES.items() if name in names]
-    return known + [Signal(name, f"s-given{at % GIVEN}", "vectors of your own") for at, name in enumerate(given)]
+    colours = signal_css(signal for hit in hits for signal in (*hit.parts, *hit.missing))
+    return [Signal(name, css, GLOSSES.get(name, "vectors of your own")) for name, css in colours.items()]
+
+
+def signal_css(names: Iterable[str]) -> dict[str, str]:
+    """The class that colours each signal, in the order in which signals are shown."""
+    there = set(names)
+    given = sorted(there - GLOSSES.keys())
+    return {name: f"s-{name}" for name in GLOSSES if name in there} | {
+        name: f"s-given{at % GIVEN}" for at, name in enumerate(given)
+    }
 
 
 def bar(hit: Hit, signals: Sequence[Signal], below: float) -> list[Segment]:
