@@ -6,7 +6,7 @@ from truth_store import product, snapshot_of, write
 
 from sosie.errors import TruthError
 from sosie.evaluate.places import Gallery, first_rows, places_of
-from sosie.evaluate.splits import choose_splits, find_split, split_kind
+from sosie.evaluate.splits import Splits, find_split, find_splits, split_kind
 from sosie.store import LocalStore
 
 
@@ -65,17 +65,23 @@ def test_names_of_splits(name, kind):
     assert split_kind(name) == kind
 
 
-def test_splits_are_chosen_by_their_names():
+def test_splits_are_found_by_their_names():
     there = ["Train", "validation", "TEST", "extra", ""]
-    assert choose_splits("", (), there, "split") == (("TEST",), ("Train", "validation", "extra"))
-    assert choose_splits("dev", ("train",), there, "split") == (("validation",), ("Train",))
-    assert choose_splits("EXTRA", ("train", "val", "Train"), there, "split") == (("extra",), ("Train", "validation"))
+    assert find_split("test", there, "split") == ("TEST",)
+    assert find_split("EXTRA", there, "split") == ("extra",)
+    assert find_splits(["train", "val", "Train"], there, "split") == ("Train", "validation")
     assert find_split("test", ["test", "Test"], "split") == ("test",)
     assert find_split("val", ["dev", "valid"], "split") == ("dev", "valid")
 
 
 def test_a_split_that_is_not_there_is_told_with_what_is():
     with pytest.raises(TruthError, match=r"column 'part': there is no split 'test'; it says a, b"):
-        choose_splits("", (), ["b", "a"], "column 'part'")
-    with pytest.raises(TruthError, match="no split 'val'"):
-        choose_splits("test", ("val",), ["train", "test"], "split")
+        find_split("test", ["b", "a"], "column 'part'")
+
+
+def test_products_of_splits(tmp_path):
+    snapshot_of(tmp_path, [product("a", part="0"), product("b", part="1"), product("c"), product("d", part="2")])
+    snapshot = write(LocalStore.open(tmp_path / "store"), [], ["d"], rebuild=False)
+    splits = Splits.of(snapshot, "part")
+    assert splits.there == ("0", "1")
+    assert splits.rows(("0", "2")).tolist() == [True, False, False, False]

@@ -1,4 +1,4 @@
-"""A little store of products without anything but what a truth reads: ids, columns, groups."""
+"""A little store of products without anything but what a truth reads: ids, columns, groups; tasks as plain values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,3 +32,23 @@ def write(store: LocalStore, products: Sequence[Product], remove: Sequence[str] 
 def snapshot_of(folder: Path, products: Sequence[Product]) -> Snapshot:
     """A store of some products."""
     return write(LocalStore.create(folder / "store", Config()), products)
+
+
+def graded(task):
+    """Key -> title -> grade, of grades above 0; checks that counts and ideal say the same, and own places nothing."""
+    questions = np.arange(task.size)
+    every = np.broadcast_to(np.arange(len(task.titles)), (task.size, len(task.titles)))
+    grades = task.relevance.grades(questions, every)
+    np.testing.assert_array_equal(task.relevance.counts(questions), (grades > 0).sum(axis=1))
+    np.testing.assert_array_equal(task.relevance.ideal(questions, len(task.titles)), -np.sort(-grades, axis=1))
+    for at in range(task.size):
+        assert not grades[at, task.barred.of(at)].any()
+    return {
+        key: {title: float(grade) for title, grade in zip(task.titles, row, strict=True) if grade}
+        for key, row in zip(task.keys, grades, strict=True)
+    }
+
+
+def barred(task):
+    """Key -> titles that may not answer."""
+    return {key: {task.titles[place] for place in task.barred.of(at)} for at, key in enumerate(task.keys)}

@@ -35,13 +35,9 @@ class Gallery:
 
     def own(self, rows: Rows) -> Lists:
         """For each question that is a product: its own place, if it has one."""
-        return lists_of(self.place(rows))
-
-
-def lists_of(places: Rows) -> Lists:
-    """A list of one place for each question, of none where the place is -1."""
-    there = places >= 0
-    return Lists(np.concatenate([[0], np.cumsum(there)]).astype(np.int64), places[there])
+        places = self.place(rows)
+        there = places >= 0
+        return Lists(np.concatenate([[0], np.cumsum(there)]).astype(np.int64), places[there])
 
 
 def products_of(snapshot: Snapshot, variants: bool) -> Rows:
@@ -58,6 +54,14 @@ def first_rows(snapshot: Snapshot, rows: Rows, variants: bool) -> Rows:
     first = np.full(int(products.max(initial=-1)) + 1, -1, np.int64)
     first[products[descending]] = descending  # of several assignments the last one holds
     return np.sort(first[first >= 0])
+
+
+def number_of(snapshot: Snapshot, first: Rows, rows: Rows, variants: bool) -> Rows:
+    """For each of some rows: which of the `first` rows stands for its product, (rows,). All must have one."""
+    products = products_of(snapshot, variants)
+    order = np.argsort(products[first])
+    found: Rows = order[np.searchsorted(products[first], products[rows], sorter=order)]
+    return found
 
 
 def places_of(snapshot: Snapshot, gallery: Rows, variants: bool) -> tuple[Rows, tuple[str, ...]]:

@@ -1,8 +1,7 @@
 """Files that hold a truth: CSV, TSV, JSON lines or Parquet, their columns recognised by name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from sosie.catalog.frames import MORE, ROW
 from sosie.catalog.names import compact
 from sosie.catalog.opening import read_table
 from sosie.errors import CatalogueError, TruthError
+from sosie.evaluate.words import near_to, some
 from sosie.store import Snapshot
 from sosie.types import Rows
 
@@ -134,14 +134,3 @@ def only_kinds(truth: TruthFile, kinds: Sequence[str]) -> TruthFile:
             )
     wanted = {kind.casefold() for kind in kinds}
     return replace(truth, frame=truth.frame.filter(pl.col("kind").is_in([k for k in there if k.casefold() in wanted])))
-
-
-def some(words: Sequence[str], most: int = SHOWN) -> str:
-    """The first of some words."""
-    return ", ".join(words[:most]) + (", …" if len(words) > most else "")
-
-
-def near_to(word: str, words: Iterable[str]) -> str:
-    """The end of a sentence about a word that is not there: "; did you mean x?", or "."."""
-    near = get_close_matches(word, list(words), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else "."

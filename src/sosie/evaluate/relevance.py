@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sosie.evaluate.task import Codes, Grades, Lists
+from sosie.errors import TruthError
+from sosie.evaluate.task import Codes, Grades, Lists, Task
 from sosie.types import Rows
 
 SHIFT = 32  # a question and a place in one number: question << SHIFT | place
@@ -172,3 +173,12 @@ class Labelled:
         token = column * width + codes[row, column]
         shape = (len(codes), width * self.codes.shape[1])
         return sparse.csr_array((np.ones(len(row), np.int64), (row, token)), shape=shape), kinds[at]
+
+
+def answerable(task: Task, why: str = "") -> Task:
+    """The task itself. Raises TruthError where nothing in the gallery is relevant to any question."""
+    if not task.relevance.counts(np.arange(task.size)).any():
+        raise TruthError(
+            f"{task.name}: no question has anything relevant in the gallery of {len(task.titles):,} products{why}."
+        )
+    return task

@@ -1,9 +1,16 @@
-"""Names of splits, as people write them."""
+"""Splits: their names, as people write them, and the products of a store that are in them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from sosie.errors import TruthError
+from sosie.evaluate.words import Words, words_of
+from sosie.store import Snapshot
+from sosie.types import Mask
 
+TEST = "test"
 KINDS = {
     "train": ("train", "training", "trn", "learn", "fit", "训练", "训练集"),
     "val": ("val", "valid", "validation", "validate", "dev", "development", "eval", "验证", "验证集"),
@@ -32,12 +39,30 @@ def find_split(wanted: str, there: Iterable[str], where: str) -> tuple[str, ...]
     return tuple(meant)
 
 
-def choose_splits(
-    query: str, gallery: Sequence[str], there: Sequence[str], where: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Splits that ask (`query`, else test) and that may answer (`gallery`, else all others). Raises TruthError."""
-    asking = find_split(query or "test", there, where)
-    if not gallery:
-        return asking, tuple(name for name in there if name.strip() and name not in asking)
-    answering = [name for wanted in gallery for name in find_split(wanted, there, where)]
-    return asking, tuple(dict.fromkeys(answering))
+def find_splits(wanted: Sequence[str], there: Sequence[str], where: str) -> tuple[str, ...]:
+    """The splits that are meant by several names, each once. Raises TruthError."""
+    return tuple(dict.fromkeys(split for name in wanted for split in find_split(name, there, where)))
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """A column of a store that tells splits."""
+
+    snapshot: Snapshot
+    words: Words
+    there: tuple[str, ...]  # the splits that living products have
+    where: str  # for messages
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, column: str) -> "Splits":
+        """The splits of a column. Raises TruthError where there is no such column."""
+        words = words_of(snapshot, column)
+        codes = np.unique(words.codes[snapshot.alive])
+        there = tuple(words.words[code] for code in codes[codes >= 0].tolist())
+        return cls(snapshot, words, there, f"column '{column}'")
+
+    def rows(self, splits: Sequence[str]) -> Mask:
+        """Living products of some splits, (size,)."""
+        chosen = np.array([*(word in splits for word in self.words.words), False])
+        rows: Mask = self.snapshot.alive & chosen[self.words.codes]
+        return rows

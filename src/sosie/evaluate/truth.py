@@ -4,6 +4,7 @@ from sosie.evaluate.places import Gallery, places_of
 from sosie.evaluate.relevance import Labelled, Listed, Nothing
 from sosie.evaluate.task import TaskOptions
 from sosie.evaluate.truth_labels import every_product, label_task
+from sosie.evaluate.truth_links import links_task
 
 __all__ = [
     "Gallery",
@@ -13,5 +14,6 @@ __all__ = [
     "TaskOptions",
     "every_product",
     "label_task",
+    "links_task",
     "places_of",
 ]

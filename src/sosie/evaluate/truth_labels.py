@@ -1,30 +1,20 @@
 """Labels as a truth: products that bear the same label are alike."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sosie.errors import TruthError
 from sosie.evaluate.places import Gallery, first_rows
-from sosie.evaluate.reading import near_to, some
-from sosie.evaluate.relevance import Labelled, Nothing
-from sosie.evaluate.splits import choose_splits
+from sosie.evaluate.relevance import Labelled, Nothing, answerable
+from sosie.evaluate.splits import TEST, Splits, find_split, find_splits
 from sosie.evaluate.task import Codes, Lists, Task, TaskOptions
+from sosie.evaluate.words import Words, words_of
 from sosie.store import Snapshot
-from sosie.types import Column, Mask, Rows
+from sosie.types import Mask, Rows
 
 LEVEL, PATH = " > ", " | "  # between the levels of a path, and between the paths of a product
 TREE = "category"  # its words hold several paths
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A column as words: `codes` number them, -1 = missing."""
-
-    codes: NDArray[np.int64]  # (size,)
-    words: tuple[str, ...]
 
 
 def label_task(snapshot: Snapshot, labels: Sequence[str], options: TaskOptions) -> Task:
@@ -49,24 +39,19 @@ def label_task(snapshot: Snapshot, labels: Sequence[str], options: TaskOptions) 
         if missing := int(np.count_nonzero(rows & ~labelled)):
             consequence = "they don't ask" if what == "ask" else "they are relevant to nothing"
             notes.append(f"{missing:,} of the {int(rows.sum()):,} products that {what} have no label: {consequence}.")
-    relevance = _relevance(labels, columns, asked, gallery)
-    if not relevance.counts(np.arange(len(asked))).any():
-        raise TruthError(
-            f"{name}: no product of the gallery bears the label of another one that asks; "
-            "a label has to be shared to judge by."
-        )
-    return Task(
+    task = Task(
         name=name,
         keys=tuple(snapshot.ids(asked)),
         asked=asked,
         gallery=gallery.rows,
         places=gallery.places,
         titles=gallery.titles,
-        relevance=relevance,
+        relevance=_relevance(labels, columns, asked, gallery),
         barred=gallery.own(asked),
         labels=labels,
         notes=tuple(notes),
     )
+    return answerable(task, "; a label has to be shared by several products to judge by")
 
 
 def every_product(snapshot: Snapshot, variants: bool) -> Task:
@@ -89,54 +74,24 @@ def every_product(snapshot: Snapshot, variants: bool) -> Task:
     )
 
 
-def words_of(snapshot: Snapshot, name: str) -> _Words:
-    """A column of the store, numbers as words. Raises TruthError where there is none of that name, or it is empty."""
-    columns: Mapping[str, Column] = snapshot.columns
-    if name not in columns:
-        raise TruthError(
-            f"store {snapshot.store}: there is no column '{name}'{near_to(name, columns)} "
-            f"It has {some(list(columns), 30)}. Columns that became part of the category are judged as 'category'; "
-            f"to keep one apart, build with --ignore '{name}'."
-        )
-    column = columns[name]
-    if column.vocabulary is not None:
-        return _Words(column.values.astype(np.int64), column.vocabulary)
-    numbers, codes = np.unique(column.values, return_inverse=True)
-    return _Words(
-        np.where(np.isnan(column.values), -1, codes),
-        tuple(np.format_float_positional(number, trim="-") for number in numbers),
-    )
-
-
-def split_rows(snapshot: Snapshot, column: _Words, splits: Sequence[str]) -> Mask:
-    """Living products of some splits, (size,)."""
-    chosen = np.array([*(word in splits for word in column.words), False])
-    rows: Mask = snapshot.alive & chosen[column.codes]
-    return rows
-
-
-def splits_there(snapshot: Snapshot, column: _Words) -> list[str]:
-    """The splits that living products have."""
-    return [column.words[code] for code in np.unique(column.codes[snapshot.alive]) if code >= 0]
-
-
 def _by_split(snapshot: Snapshot, options: TaskOptions) -> tuple[Mask, Mask, str]:
     """Rows that ask and rows that may answer, and how the task's name tells it."""
     if not options.split:
         if options.query_split or options.gallery_split:
             raise TruthError("splits are named, but no column that tells them: give --split COLUMN too.")
         return snapshot.alive, snapshot.alive, ""
-    column = words_of(snapshot, options.split)
-    there = splits_there(snapshot, column)
-    where = f"column '{options.split}'"
-    asking, answering = choose_splits(options.query_split, options.gallery_split, there, where)
+    splits = Splits.of(snapshot, options.split)
+    asking = find_split(options.query_split or TEST, splits.there, splits.where)
+    answering = find_splits(options.gallery_split, splits.there, splits.where)
+    if not options.gallery_split:
+        answering = tuple(split for split in splits.there if split not in asking)
     if not answering:
-        raise TruthError(f"{where}: all products are of the split {'+'.join(asking)}; none is left to answer.")
+        raise TruthError(f"{splits.where}: all products are of the split {'+'.join(asking)}; none is left to answer.")
     told = f", queries {'+'.join(asking)}, gallery {'+'.join(answering)}"
-    return split_rows(snapshot, column, asking), split_rows(snapshot, column, answering), told
+    return splits.rows(asking), splits.rows(answering), told
 
 
-def _relevance(labels: Sequence[str], columns: Sequence[_Words], asked: Rows, gallery: Gallery) -> Labelled:
+def _relevance(labels: Sequence[str], columns: Sequence[Words], asked: Rows, gallery: Gallery) -> Labelled:
     rows = np.concatenate([asked, gallery.rows])
     codes = np.stack([column.codes[rows] for column in columns], axis=1)
     combinations, combination = np.unique(codes, axis=0, return_inverse=True)
