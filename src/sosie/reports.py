@@ -166,3 +166,71 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One way to set up the store: how good its answers are, and what they cost."""
+
+    name: str  # "now", "tuned weights", "image.dim = 128", "without reviews"
+    settings: Mapping[str, Any]  # setting -> value, what differs from the store's own
+    quality: Figure  # of the main measure
+    ms: float  # to score every product for one question, one at a time
+    bytes: int  # of vectors, a product
+    difference: Figure | None = None  # quality less that of the store with tuned weights
+    p_holm: float | None = None
+    front: bool = False  # nothing is both better and cheaper (Pareto)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What was tried to make the answers better, by a truth, and what came of it."""
+
+    store: str
+    truth: str
+    measure: str
+    queries: int
+    before: Mapping[str, float]  # weights
+    after: Mapping[str, float]
+    difference: Figure  # of questions that the weights were not chosen on, after less before
+    p: float
+    adopted: Mapping[str, Any]  # settings that are better by more than chance, as written
+    trades: tuple[Trade, ...]
+    test: Mapping[str, Figure]  # before, after, difference; read once; empty where there is no test split
+    verdict: str
+    written: str  # the file of settings, "" where nothing was gained
+    notes: tuple[str, ...]
+    reproduce: Mapping[str, str]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """What the scores of a store stand for, learnt from a truth and kept with the store."""
+
+    store: str
+    version: str
+    truth: str
+    holds_for: str  # of which pairs what is stated holds, one sentence
+    questions: int  # 0 where the truth names pairs
+    pairs: int
+    alike: float  # share of them
+    method: str  # platt, beta or isotonic
+    losses: Mapping[str, float]  # method -> log loss on held-out pairs, by which it was chosen
+    ece: Figure  # of what was stated of held-out pairs
+    brier: Figure
+    base: float  # Brier score where the share of all is stated of every pair
+    reliability: tuple[Bin, ...]
+    marks: Mapping[str, float]  # "8 of 10" -> the least score of which it is stated
+    verdict: str
+    notes: tuple[str, ...]
+    reproduce: Mapping[str, str]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return asdict(self)

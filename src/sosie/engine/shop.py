@@ -13,7 +13,7 @@ from sosie.engine.matrix import write_matrix
 from sosie.engine.neighbours import write_neighbours
 from sosie.engine.questions import Answer, answer
 from sosie.errors import QuestionError
-from sosie.store import LocalStore, Snapshot
+from sosie.store import LocalStore, Snapshot, VectorCache
 from sosie.types import Encoder, Hit, Matrix, Product, Progress, Query
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Store:
     def ask(self, query: Query) -> Answer:
         """Answer a question. Raises QuestionError where it can't be answered as asked."""
         return answer(self.snapshot, query, self.encoder)
+
+    @property
+    def cache(self) -> VectorCache:
+        """Raw vectors by encoder and content."""
+        return self._local.cache
 
     def encoder(self, signal: str) -> Encoder:
         """The frozen encoder of a signal, loaded once. Raises StoreError where its vectors came from elsewhere."""
