@@ -7,6 +7,12 @@ from collections.abc import Mapping, Sequence
 from sosie.reports import Evaluation, Figure, Kind, Measured
 
 FUSED = "fused"
+KINDS: Mapping[Kind, str] = {
+    "fused": "the fused answer",
+    "run": "runs",
+    "signal": "each signal alone",
+    "baseline": "baselines",
+}
 LEAST_P = 0.001  # smaller ones are told as such
 
 # "{k}" is the depth of the measure, "{n} of {of}" the figure as a share
