@@ -1,7 +1,9 @@
-"""Files that hold a truth: CSV, TSV, JSON lines or Parquet, their columns recognised by name."""
+"""Files that hold a truth: CSV, TSV, JSON lines or Parquet, their columns recognised by name (`columns.toml`)."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,14 @@ from sosie.evaluate.words import near_to, some
 from sosie.store import Snapshot
 from sosie.types import Rows
 
+FIELDS = {
+    kind: {field: tuple(names.split()) for field, names in fields.items()}
+    for kind, fields in tomllib.loads(files("sosie.evaluate").joinpath("columns.toml").read_text("utf-8")).items()
+}  # kind of truth -> field -> what its column may be called
+WORDED = {
+    **dict.fromkeys(("true", "yes", "y", "match", "alike", "similar", "same", "是"), "1"),
+    **dict.fromkeys(("false", "no", "n", "mismatch", "unlike", "different", "否"), "0"),
+}
 SHOWN = 5  # ids and rows that a message names
 
 
@@ -50,27 +60,30 @@ class TruthFile:
         return f"{len(rows):,} of {len(which):,} rows ({first}{more})"
 
 
-def read_truth(file: Path, fields: Mapping[str, Sequence[str]], needed: Sequence[str]) -> TruthFile:
-    """Read the columns of a file that are called as a field may be; each column is one field, the first that it fits.
+def read_truth(file: Path, kind: str, needed: Sequence[str], split: str = "") -> TruthFile:
+    """Read the columns of a file that a kind of truth knows; each column is one field, the first that it fits.
 
-    `fields` lists names as `compact` makes them, the surest first. Rows that can't be read are noted. Raises TruthError
-    where the file can't be read, lacks a column of a `needed` field, or has no rows.
+    `split` names the column of splits where it is not to be guessed. Rows that can't be read are noted. Raises
+    TruthError where the file can't be read, lacks a column of a `needed` field, or has no rows.
     """
     try:
         table = read_table(file).table
-        columns = {compact(name): name for name in reversed(table.columns) if name != MORE}
+        there = [name for name in table.columns if name != MORE]
+        columns = {compact(name): name for name in reversed(there)}
         names: dict[str, str] = {}
-        for name, called in fields.items():
-            found = next((columns[one] for one in called if one in columns), "")
-            if found:
-                names[name] = found
-                del columns[compact(found)]
+        if split:
+            if compact(split) not in columns:
+                raise TruthError(f"{file}: has no column '{split}'{near_to(split, there)} It has {some(there, 20)}.")
+            names["split"] = columns.pop(compact(split))
+        for name, called in FIELDS[kind].items():
+            found = next((one for one in called if one in columns), "")
+            if found and name not in names:
+                names[name] = columns.pop(found)
         for name in needed:
             if name not in names:
-                there = ", ".join(one for one in table.columns if one != MORE)
                 raise TruthError(
-                    f"{file}: has no column that tells the {name}, such as {', '.join(fields[name][:4])}; "
-                    f"its columns are {there}. Rename the one that tells it."
+                    f"{file}: has no column that tells the {name}, such as {', '.join(FIELDS[kind][name][:4])}; "
+                    f"its columns are {some(there, 20)}. Rename the one that tells it."
                 )
         chunks = list(table.chunks())
     except CatalogueError as error:
@@ -112,6 +125,15 @@ def find_rows(snapshot: Snapshot, truth: TruthFile, fields: Sequence[str], share
         frame = frame.join(found, on=name, how="left", maintain_order="left")
     known = pl.all_horizontal(pl.col(f"{name} row") >= 0 for name in fields)
     return replace(truth, frame=frame.filter(known))
+
+
+def grades_of(truth: TruthFile) -> TruthFile:
+    """The file with its grades as numbers, 0 and above; rows without one are left out. Raises TruthError."""
+    text = truth.frame["grade"].str.to_lowercase()
+    numbers = text.replace(WORDED).cast(pl.Float64, strict=False)
+    bad = (numbers.is_null() | ~numbers.is_finite()).fill_null(True)
+    frame = truth.frame.with_columns(numbers.clip(lower_bound=0).alias("grade"))
+    return replace(truth, frame=frame).without(bad, "have a grade that is no number")
 
 
 def rows_of(truth: TruthFile, field: str) -> Rows:

@@ -5,15 +5,18 @@ from sosie.evaluate.relevance import Labelled, Listed, Nothing
 from sosie.evaluate.task import TaskOptions
 from sosie.evaluate.truth_labels import every_product, label_task
 from sosie.evaluate.truth_links import links_task
+from sosie.evaluate.truth_pairs import PairsTask, pairs_task
 
 __all__ = [
     "Gallery",
     "Labelled",
     "Listed",
     "Nothing",
+    "PairsTask",
     "TaskOptions",
     "every_product",
     "label_task",
     "links_task",
+    "pairs_task",
     "places_of",
 ]

@@ -13,38 +13,6 @@ from sosie.evaluate.task import Task, TaskOptions
 from sosie.store import Snapshot
 
 FROM, TO = "product", "linked product"
-FIELDS = {
-    FROM: (
-        *("a", "sku", "id", "source", "sourceid", "sourcesku", "from", "fromid", "product", "productid", "productsku"),
-        *("item", "itemid", "商品", "商品id", "商品编号"),
-    ),
-    TO: (
-        *(
-            "b",
-            "linkedsku",
-            "linked",
-            "linkedid",
-            "linkedproduct",
-            "linkedproductid",
-            "target",
-            "targetid",
-            "targetsku",
-        ),
-        *(
-            "targetsku",
-            "to",
-            "toid",
-            "related",
-            "relatedid",
-            "relatedsku",
-            "relatedproduct",
-            "relatedproductid",
-            "neighbour",
-        ),
-        *("neighbor", "recommended", "recommendedid", "关联商品", "关联商品id"),
-    ),
-    "kind": ("kind", "linktype", "type", "relation", "relationtype", "类型"),
-}
 
 
 def links_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> Task:
@@ -55,7 +23,7 @@ def links_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> Task:
     `options.gallery_split`. Raises TruthError.
     """
     variants = options.variants
-    truth = only_kinds(read_truth(file, FIELDS, (FROM, TO)), options.kinds)
+    truth = only_kinds(read_truth(file, "links", (FROM, TO)), options.kinds)
     truth = find_rows(snapshot, truth, (FROM, TO), options.unknown_share)
     name = f"links {file.name}{' of ' + '+'.join(options.kinds) if options.kinds else ''}"
     answering = snapshot.alive
