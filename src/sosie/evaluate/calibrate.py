@@ -1,0 +1,172 @@
+"""Learning from a truth what a store's scores stand for: "8 of 10 such hits are alike"."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sosie.engine.questions import Encoders
+from sosie.errors import TruthError
+from sosie.evaluate.answers import ask, fused
+from sosie.evaluate.ranking import rank
+from sosie.evaluate.task import Task, TaskOptions, part_of
+from sosie.evaluate.truth import label_task
+from sosie.evaluate.words import words_of
+from sosie.metrics.calibration import Calibration, fit, held_out
+from sosie.metrics.intervals import draws, interval
+from sosie.metrics.pairs import ece, reliability
+from sosie.reports import CalibrationReport, Figure
+from sosie.store import Calibrated, Snapshot, keep_calibration
+from sosie.types import Progress
+
+DEPTH = 20  # hits of a question: those that people look at
+QUESTIONS = 2_000  # 40,000 hits tell shares to less than 1 of 100
+LEAST = 20  # pairs of either kind: with fewer a curve is a guess
+RESAMPLES = 500
+OFTEN = 0.02  # share of the pairs that a sentence has to be about
+TENS = range(1, 10)
+FIRST = "val", ("train",)  # who asks, who may answer: the test split is left for judging
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Pairs of products with their scores, and whether they are alike."""
+
+    name: str  # of the truth
+    holds_for: str
+    scores: NDArray[np.float64]
+    alike: NDArray[np.bool_]
+    clusters: NDArray[np.int64] | None  # pairs that depend on each other share one: the product asked about
+    notes: tuple[str, ...] = ()
+    questions: int = 0
+
+
+def calibrate(
+    snapshot: Snapshot, pairs: Scored, reproduce: Mapping[str, str] | None = None, started: float | None = None
+) -> CalibrationReport:
+    """Fit the curve from scores to shares, keep it with the store, and tell how true it is of pairs held out.
+
+    Raises TruthError where pairs of one kind are too few, StoreError where it can't be kept.
+    """
+    started = time.perf_counter() if started is None else started
+    scores, alike, clusters = pairs.scores, pairs.alike, pairs.clusters
+    for kind, count in (("alike", int(alike.sum())), ("unlike", int((~alike).sum()))):
+        if count < LEAST:
+            raise TruthError(
+                f"{pairs.name}: {count:,} of the {len(alike):,} pairs are {kind}; at least {LEAST} are needed "
+                "to learn what a score stands for."
+            )
+    curve = fit(scores, alike, clusters=clusters)
+    stated = held_out(scores, alike, clusters=clusters)
+    error = _ece(stated, alike, clusters)
+    brier = interval(np.square(stated - alike), clusters)
+    base = float(alike.mean() * (1 - alike.mean()))
+    marks = _marks(curve)
+    keep_calibration(snapshot.store, Calibrated.of(snapshot.manifest, curve, pairs.name, len(alike)))
+    return CalibrationReport(
+        store=str(snapshot.store),
+        version=snapshot.version,
+        truth=pairs.name,
+        holds_for=pairs.holds_for,
+        questions=pairs.questions,
+        pairs=len(alike),
+        alike=float(alike.mean()),
+        method=curve.method,
+        losses=dict(curve.losses),
+        ece=error,
+        brier=brier,
+        base=base,
+        reliability=reliability(stated, alike),
+        marks=marks,
+        verdict=_verdict(error, brier, base, scores, marks),
+        notes=pairs.notes,
+        reproduce=dict(reproduce or {}),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def label_hits(
+    snapshot: Snapshot,
+    labels: Sequence[str],
+    options: TaskOptions,
+    encoders: Encoders,
+    least: float = 0.0,
+    progress: Progress | None = None,
+) -> Scored:
+    """The first hits of products asked about, as a user sees them, alike where they share the labels.
+
+    Of pairs drawn at random nearly all are unlike, whatever their scores: what is learnt from them does not hold for
+    hits. With `least`, only grades from it on count as alike (see `label_task`). With a split, products of "val" ask
+    and those of "train" answer, unless `options` say otherwise. Hits without a label are left out. Raises TruthError.
+    """
+    if options.split:
+        asks, answer = FIRST
+        options = replace(
+            options, query_split=options.query_split or asks, gallery_split=options.gallery_split or answer
+        )
+    whole = label_task(snapshot, labels, options)
+    some = np.unique(np.linspace(0, whole.size - 1, min(whole.size, QUESTIONS)).astype(np.int64))
+    task = part_of(whole, some)
+    known = _labelled(snapshot, labels, task)
+    scores, alike, questions = [], [], []
+    for block in rank(fused(ask(snapshot, task, encoders, progress)), task, DEPTH, progress):
+        grades = task.relevance.grades(block.questions, block.places)
+        there = (block.places >= 0) & known[block.places]
+        scores.append(block.scores[there])
+        alike.append((grades > 0)[there] if least <= 0 else (grades >= least)[there])
+        questions.append(np.repeat(block.questions, there.sum(axis=1)))
+    clusters = np.concatenate(questions)
+    told = f", grade {least:g} or more" if least > 0 else ""
+    return Scored(
+        name=f"{whole.name}{told}",
+        holds_for=f"It holds for the first {DEPTH} hits of a product, at the store's own weights.",
+        scores=np.concatenate(scores).astype(np.float64),
+        alike=np.concatenate(alike),
+        clusters=clusters if task.clusters is None else task.clusters[clusters],
+        notes=task.notes,
+        questions=task.size,
+    )
+
+
+def _labelled(snapshot: Snapshot, labels: Sequence[str], task: Task) -> NDArray[np.bool_]:
+    """Places of which some product has a label, (places,)."""
+    there = np.logical_or.reduce([words_of(snapshot, label).codes[task.gallery] >= 0 for label in labels])
+    return np.bincount(task.places, there, len(task.titles)) > 0
+
+
+def _ece(stated: NDArray[np.float64], alike: NDArray[np.bool_], clusters: NDArray[np.int64] | None) -> Figure:
+    drawn = [ece(stated[chosen], alike[chosen]) for chosen in draws(len(stated), clusters, RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Figure(ece(stated, alike), float(low), float(high), len(stated))
+
+
+def _marks(curve: Calibration) -> dict[str, float]:
+    """The least score of which n of 10 is stated, for each n that the curve passes."""
+    scores, likely = np.array(curve.scores), np.array(curve.likely)
+    found = {}
+    for tens in TENS:
+        at = int(np.searchsorted(likely, tens / 10))
+        if 0 < at < len(likely):
+            share = (tens / 10 - likely[at - 1]) / (likely[at] - likely[at - 1])
+            found[f"{tens} of 10"] = round(float(scores[at - 1] + share * (scores[at] - scores[at - 1])), 4)
+    return found
+
+
+def _verdict(error: Figure, brier: Figure, base: float, scores: NDArray[np.float64], marks: Mapping[str, float]) -> str:
+    if brier.high >= base:
+        return (
+            "The score says little: to state the same share of every pair would be nearly as true "
+            f"(Brier {brier.value:.3f}, {base:.3f} without the score)."
+        )
+    told = [f"What is stated is off by {100 * error.value:.1f} of 100 on average."]
+    often = [(said, score) for said, score in marks.items() if np.mean(scores >= score) >= OFTEN]
+    if often:
+        said, score = often[-1]
+        told.append(f"Of the pairs that score {score:.2f} or more, at least {said} are alike.")
+    seldom = [(said, score) for said, score in marks.items() if np.mean(scores < score) >= OFTEN]
+    if seldom:
+        said, score = seldom[0]
+        told.append(f"Of those that score less than {score:.2f}, fewer than {said}.")
+    return " ".join(told)
