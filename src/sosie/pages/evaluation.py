@@ -10,7 +10,7 @@ from sosie.pages.lineups import Camera
 from sosie.pages.plots import Axis, axis_of, interval, reliability, ticks
 from sosie.pages.render import render
 from sosie.pages.signals import signal_css
-from sosie.pages.wording import FUSED, KINDS, gloss, headline, rivals
+from sosie.pages.wording import FUSED, KINDS, gloss, headline, is_better, rivals
 from sosie.reports import Evaluation, Figure, Kind, Measured, Slice
 
 OPEN = 14  # slices that are seen at once; the others can be opened
@@ -74,7 +74,10 @@ def evaluation_page(report: Evaluation, title: str = "How good the answers are")
 
 
 def _everyone(report: Evaluation) -> Sequence[Measured]:
-    return Measured(FUSED, "fused", report.metrics), *report.baselines
+    """The fused answer, then the others by kind, the best first."""
+    kinds = list(KINDS)
+    others = sorted(report.baselines, key=lambda one: (kinds.index(one.kind), -one.metrics[report.measure].value))
+    return Measured(FUSED, "fused", report.metrics), *others
 
 
 def _axis(figures: Iterable[Figure]) -> Axis:
@@ -87,7 +90,7 @@ def _is_share(figure: Figure) -> bool:
 
 
 def _groups(report: Evaluation, axis: Axis) -> Mapping[str, Sequence[Rival]]:
-    """Ways to answer by kind, the best of each first; nothing where there is only one."""
+    """Ways to answer by kind; nothing where there is only one."""
     if not report.baselines:
         return {}
     colours = signal_css(one.name for one in report.baselines if one.kind == "signal")
@@ -99,13 +102,13 @@ def _groups(report: Evaluation, axis: Axis) -> Mapping[str, Sequence[Rival]]:
         plot = interval(figure, axis, css, mark=fused.value, band=fused, name=f"{one.name}, {report.measure}")
         verdict = "" if one.metrics is report.metrics else _verdict(one, report.beaten_by)
         groups[one.kind].append(Rival(one.name, css, plot, figure, one.difference, one.p, verdict))
-    return {KINDS[kind]: sorted(some, key=lambda one: -one.figure.value) for kind, some in groups.items() if some}
+    return {KINDS[kind]: some for kind, some in groups.items() if some}
 
 
 def _verdict(one: Measured, beaten_by: Sequence[str]) -> str:
     if one.name not in beaten_by:
         return "beaten"
-    return "better" if one.difference is not None and one.difference.high < 0 else "not beaten"
+    return "better" if is_better(one) else "not beaten"
 
 
 def _best(report: Evaluation) -> Mapping[str, float]:

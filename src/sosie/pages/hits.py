@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sosie.metrics.calibration import spoken
 from sosie.pages.reasons import reasons
 from sosie.pages.render import address, money, picture, render
 from sosie.pages.signals import Segment, Signal, bar, depth, page_signals
@@ -42,6 +43,7 @@ class Answer:
     card: Card
     rank: int
     score: str
+    likely: str  # "8 of 10", "" where the store isn't calibrated
     why: str
     segments: Sequence[Segment]
     parts: Sequence[tuple[Signal, str]]
@@ -129,15 +131,16 @@ def _card(product: Product, size: int) -> Card:
 
 def _answer(hit: Hit, question: Product | Query, signals: Sequence[Signal], below: float) -> Answer:
     parts = [(signal, f"{hit.parts[signal.name]:+.4f}") for signal in signals if signal.name in hit.parts]
-    spoken = ", ".join(f"{signal.name} {value}" for signal, value in parts)
+    told = ", ".join(f"{signal.name} {value}" for signal, value in parts)
     return Answer(
         card=_card(hit.product, HIT_SIZE),
         rank=hit.rank,
         score=f"{hit.score:.4f}",
+        likely=spoken(hit.likely) if hit.likely is not None else "",
         why=reasons(hit, question if isinstance(question, Product) else None),
         segments=bar(hit, signals, below),
         parts=parts,
-        spoken=f"Score {hit.score:.4f}: {spoken}",
+        spoken=f"Score {hit.score:.4f}: {told}",
         missing=", ".join(hit.missing),
         variants=hit.variants,
     )

@@ -9,6 +9,8 @@ from sosie.reports import Answered, Case
 
 ASKED_SIZE, ANSWER_SIZE = 240, 160  # pixels; a page shows some two hundred of the small ones
 
+COLUMNS = 10  # of a row of answers, as style.css has it
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:

@@ -122,6 +122,22 @@ def balance(loss: int, tie: int, win: int) -> Markup:
     )
 
 
+def crossing(above: Sequence[str], below: Sequence[str], columns: int) -> Markup:
+    """Lines from where a thing stands in one list to where it stands in the list below, in columns of equal width."""
+    place = {id: at for at, id in enumerate(below)}
+    moved = [(at, place[id]) for at, id in enumerate(above) if id in place]
+    said = "; ".join(f"{one + 1} to {two + 1}" for one, two in moved if one != two) or "none"
+    lines = [
+        Markup('<line class="{}" x1="{}%" x2="{}%" y1="0" y2="100%"/>').format(
+            "stays" if one == two else "moves", _r(100 * (one + 0.5) / columns), _r(100 * (two + 0.5) / columns)
+        )
+        for one, two in moved
+    ]
+    return Markup('<svg class="crossing" role="img" aria-label="places that changed: {}">{}</svg>').format(
+        said, Markup("").join(lines)
+    )
+
+
 def reliability(bins: Sequence[Bin]) -> Markup:
     """Share of pairs that are alike over the stated probability: on the diagonal, what is stated is true.
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from sosie.reports import Evaluation, Figure, Kind, Measured
+from sosie.reports import Difference, Evaluation, Figure, Kind, Measured
 
 FUSED = "fused"
 KINDS: Mapping[Kind, str] = {
@@ -13,6 +13,7 @@ KINDS: Mapping[Kind, str] = {
     "signal": "each signal alone",
     "baseline": "baselines",
 }
+LEVEL = 0.05  # of p, below which a difference is told as one
 LEAST_P = 0.001  # smaller ones are told as such
 
 # "{k}" is the depth of the measure, "{n} of {of}" the figure as a share
@@ -115,23 +116,37 @@ def headline(measure: str, figure: Figure) -> tuple[str, str]:
 
 
 def rivals(report: Evaluation) -> str:
-    """Whether the fused answer beats what it was set beside, in one honest sentence; "" where there was nothing."""
+    """Whether the fused answer beats what it was set beside, in one honest sentence or two; "" without any."""
     if not report.baselines:
         return ""
     unbeaten = [one for one in report.baselines if one.name in report.beaten_by]
-    better = [one for one in unbeaten if one.difference is not None and one.difference.high < 0]
-    level = [one for one in unbeaten if one not in better]
+    better = [one for one in unbeaten if is_better(one)]
+    level = [one for one in unbeaten if not is_better(one)]
+    beaten = len(report.baselines) - len(unbeaten)
     if not unbeaten:
-        return f"By more than chance better than {_all_of(report.baselines)}."
+        return f"The fused answer is better than {_all_of(report.baselines)}, by more than chance."
     told = []
     if better:
-        told.append(f"{listed([named(one) for one in better])} {'is' if len(better) == 1 else 'are'} better.")
+        verb = "is" if len(better) == 1 else "are"
+        told.append(f"{listed([named(one) for one in better])} {verb} better than the fused answer.")
     if level:
-        told.append(f"It does not beat {listed([named(one) for one in level])} by more than chance.")
-    if len(unbeaten) < len(report.baselines):
-        told.append(f"It beats the other {len(report.baselines) - len(unbeaten):,}.")
+        told.append(f"The fused answer does not beat {listed([named(one) for one in level])} by more than chance.")
+    if beaten:
+        told.append(f"It beats the other {beaten:,}." if beaten > 1 else "It beats the other one.")
     text = " ".join(told)
     return text[:1].upper() + text[1:]
+
+
+def is_better(one: Measured) -> bool:
+    """Whether a way to answer beats the fused answer by more than chance, not only stays unbeaten."""
+    return one.difference is not None and one.difference.high < 0
+
+
+def better_of(one: Difference) -> str:
+    """Which of the two a measure finds better: "A", "B", or "" where that is no more than chance."""
+    if not one.p_holm < LEVEL:
+        return ""
+    return "B" if one.difference.value > 0 else "A"
 
 
 def named(one: Measured) -> str:
