@@ -117,11 +117,14 @@ def _ask(folder: Path, query: Query, title: "Callable[[Store], str]", html: Path
             if query == replace(query, text="", image=None, like=query.like[:1], unlike=())
             else query
         )
-        show.write_page(html, hits_page(title(opened), [Section(asked, answer.hits)]))
+        note = f"alike: by {answer.alike}" if answer.alike else ""
+        show.write_page(html, hits_page(title(opened), [Section(asked, answer.hits, note)]))
     if as_json:
-        show.print_json({"hits": [show.hit_as_json(hit) for hit in answer.hits], "took_ms": round(answer.took_ms, 3)})
+        told = {"alike": answer.alike} if answer.alike else {}
+        hits = [show.hit_as_json(hit) for hit in answer.hits]
+        show.print_json({"hits": hits, **told, "took_ms": round(answer.took_ms, 3)})
     else:
-        show.print_hits(title(opened), answer.hits, answer.took_ms)
+        show.print_hits(title(opened), answer.hits, answer.took_ms, answer.alike)
 
 
 def _write(folder: Path, out: Path, as_json: bool, write: Callable[..., Path]) -> None:

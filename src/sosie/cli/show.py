@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sosie.errors import SosieError
+from sosie.metrics.calibration import spoken
 from sosie.types import CatalogueReport, Hit, Product
 from sosie.types import Progress as Report
 
@@ -75,11 +76,16 @@ def hit_as_json(hit: Hit) -> dict[str, object]:
         "url": product.url,
         "group": product.group,
     }
+    if hit.likely is not None:
+        found["likely"] = hit.likely
     return found | ({"variants": list(hit.variants)} if hit.variants else {})
 
 
-def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
-    """A table of hits: title, price, score, and the parts as a bar whose colours the last line names."""
+def print_hits(title: str, hits: Sequence[Hit], took_ms: float, alike: str = "") -> None:
+    """A table of hits: title, price, score, and the parts as a bar whose colours the last line names.
+
+    With `alike`, the truth that scores were calibrated on, also how many of ten such hits are alike.
+    """
     signals = _signals(hits)
     table = Table(
         title=_plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
@@ -92,14 +98,18 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
         "price", justify="right", no_wrap=True, min_width=max([0, *(len(price(hit.product)) for hit in hits)])
     )
     table.add_column("score", justify="right", no_wrap=True, min_width=7)
+    if alike:
+        table.add_column("alike", justify="right", no_wrap=True, min_width=9)
     table.add_column("why", no_wrap=True)
     for hit in hits:
+        likely = [spoken(hit.likely) if hit.likely is not None else ""] if alike else []
         table.add_row(
             str(hit.rank),
             _plain(hit.product.id),
             _plain(hit.product.title),
             price(hit.product),
             f"{hit.score:.4f}",
+            *likely,
             _bar(hit, signals),
         )
     out.print(table)
@@ -107,6 +117,8 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float) -> None:
         out.print("  no product answers this question; a wider --where or a lower --min-score may.")
     else:
         out.print(_legend(signals, hits), soft_wrap=True)
+        if alike:
+            out.print(f"[dim]alike: of hits with such a score, by {_plain(alike)}[/]", soft_wrap=True)
     out.print(f"[dim]{len(hits)} {'hit' if len(hits) == 1 else 'hits'} in {took_ms:.1f} ms[/]\n")
 
 

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sosie.errors import StoreError
-from sosie.metrics.calibration import Calibration, apply
+from sosie.metrics.calibration import apply
 from sosie.scoring import DECIMALS
 from sosie.types import Query
 
 if TYPE_CHECKING:
-    from sosie.store import Snapshot
+    from sosie.store import Calibrated, Snapshot
 
 AGAIN = "calibrate again: sosie calibrate"
 
 
-def calibration_for(snapshot: "Snapshot", query: Query) -> tuple[Calibration | None, tuple[str, ...]]:
-    """The curve that holds for a question about one product, and a note where there is one that does not.
+def calibration_for(snapshot: "Snapshot", query: Query) -> "tuple[Calibrated | None, tuple[str, ...]]":
+    """The calibration that holds for a question about one product, and a note where there is one that does not.
 
     It is of the default weights, of products asked about as they are, and of these very encoders and scales.
     """
@@ -29,9 +29,11 @@ def calibration_for(snapshot: "Snapshot", query: Query) -> tuple[Calibration | N
         return None, (f"signals, weights or scales changed since scores were calibrated on {kept.truth}; {AGAIN}.",)
     if any(snapshot.weights.get(signal) != weight for signal, weight in (query.weights or {}).items()):
         return None, ("scores of other weights than the store's own are not calibrated: no 'n of 10' is stated.",)
-    return kept.curve, ()
+    return kept, ()
 
 
-def likely(curve: Calibration | None, scores: Sequence[float]) -> list[float | None]:
-    """The share of pairs of each score that are alike; None without a curve."""
-    return [None] * len(scores) if curve is None else [round(s, DECIMALS) for s in apply(curve, scores).tolist()]
+def likely(calibrated: "Calibrated | None", scores: Sequence[float]) -> list[float | None]:
+    """The share of pairs of each score that are alike; None without a calibration."""
+    if calibrated is None:
+        return [None] * len(scores)
+    return [round(share, DECIMALS) for share in apply(calibrated.curve, scores).tolist()]

@@ -12,12 +12,11 @@ from sosie.engine.likely import calibration_for, likely
 from sosie.engine.wording import word_scores
 from sosie.errors import QuestionError
 from sosie.filters import category_filter, evaluate, parse_filter
-from sosie.metrics.calibration import Calibration
 from sosie.scoring import apply_scale_to, chosen_weights, omegas, printed_parts
 from sosie.types import Column, Encoder, Hit, Mask, Matrix, Query, Rows, Scale, Vector
 
 if TYPE_CHECKING:
-    from sosie.store import Snapshot
+    from sosie.store import Calibrated, Snapshot
 
 EXACT = "exact"  # the signal of words found literally
 EXACT_SCALE = Scale(np.empty(0, np.float32), 0.35)  # a share of words, 0..1; chosen on questions of three words
@@ -31,12 +30,16 @@ Encoders = Callable[[str], Encoder]  # the encoder of a signal, loaded when firs
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hits, best first; how many products the filter keeps (None = there is no filter); notes for who asked."""
+    """Hits, best first; how many products the filter keeps (None = there is no filter); notes for who asked.
+
+    `alike` names the truth by which hits tell how likely they are alike, "" where they don't.
+    """
 
     hits: tuple[Hit, ...]
     took_ms: float
     total: int | None = None
     notes: tuple[str, ...] = ()
+    alike: str = ""
 
 
 def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
@@ -53,14 +56,16 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
     sought, notes = _sought(candidates, query, liked, unliked, encoders)
     total = None if allowed is None else int(np.count_nonzero(allowed))
     hits: tuple[Hit, ...] = ()
+    calibrated = None
     if sought is not None and total != 0 and query.limit:
         rows, scores = _places(candidates, sought, query, allowed, set(snapshot.groups[liked + unliked].tolist()))
         if query.diversity:
             rows = _diverse(candidates, sought, rows, scores, query)
-        curve, told = calibration_for(snapshot, query) if _only_one(query) else (None, ())
-        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], query, curve)
+        calibrated, told = calibration_for(snapshot, query) if _only_one(query) else (None, ())
+        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], query, calibrated)
         notes += told
-    return Answer(hits, (time.perf_counter() - started) * 1000, total, notes)
+    alike = calibrated.truth if calibrated is not None else ""
+    return Answer(hits, (time.perf_counter() - started) * 1000, total, notes, alike)
 
 
 def understand(candidates: Candidates, query: Query, encoders: Encoders) -> Sought | None:
@@ -293,7 +298,7 @@ def _diverse(candidates: Candidates, sought: Sought, rows: Rows, scores: Vector,
 
 
 def _hits(
-    candidates: Candidates, sought: Sought, rows: Rows, query: Query, curve: Calibration | None
+    candidates: Candidates, sought: Sought, rows: Rows, query: Query, calibrated: "Calibrated | None"
 ) -> tuple[Hit, ...]:
     """Records, printed parts, missing signals and variants of the rows of an answer."""
     if len(rows) == 0:
@@ -307,7 +312,7 @@ def _hits(
         else:
             parts.append(candidates.cosines(signal, sought.vectors[signal], rows) * np.float32(sought.shares[signal]))
     scores, table = (values.tolist() for values in printed_parts(np.stack(parts, axis=1)))
-    shares = likely(curve, scores)
+    shares = likely(calibrated, scores)
     hits = []
     for at, (row, product) in enumerate(zip(rows.tolist(), snapshot.products(rows), strict=True)):
         missing: tuple[str, ...] = ()

@@ -12,12 +12,13 @@ from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, fused
 from sosie.evaluate.ranking import rank
 from sosie.evaluate.task import Task, TaskOptions, part_of
-from sosie.evaluate.truth import label_task
+from sosie.evaluate.truth import PairsTask, label_task
 from sosie.evaluate.words import words_of
 from sosie.metrics.calibration import Calibration, fit, held_out
 from sosie.metrics.intervals import draws, interval
 from sosie.metrics.pairs import ece, reliability
 from sosie.reports import CalibrationReport, Figure
+from sosie.scoring import omegas
 from sosie.store import Calibrated, Snapshot, keep_calibration
 from sosie.types import Progress
 
@@ -127,6 +128,30 @@ def label_hits(
         clusters=clusters if task.clusters is None else task.clusters[clusters],
         notes=task.notes,
         questions=task.size,
+    )
+
+
+def judged_pairs(snapshot: Snapshot, pairs: PairsTask) -> Scored:
+    """Pairs that somebody judged, those of the split "val" where the file tells splits, else all but those of "test".
+
+    A pair is alike from above the middle of the file's grades on; its score is that of its second product as a hit of
+    the first.
+    """
+    chosen = pairs.splits == "val" if (pairs.splits == "val").any() else pairs.splits != "test"
+    a, b = pairs.a[chosen], pairs.b[chosen]
+    scores, mass = np.zeros(len(a)), np.zeros(len(a))
+    for signal, omega in omegas(snapshot.weights, snapshot.scales).items():
+        left, right = snapshot.vectors(signal, a), snapshot.vectors(signal, b)
+        scores += omega * np.einsum("ij,ij->i", left, right)
+        mass += omega * left.any(axis=1)
+    told = ", split val" if chosen.any() and not chosen.all() and (pairs.splits[chosen] == "val").all() else ""
+    return Scored(
+        name=f"{pairs.name}{told}",
+        holds_for="It holds for pairs like those in the file: for hits only where these are hits as people see them.",
+        scores=np.divide(scores, mass, out=np.zeros(len(a)), where=mass > 0),
+        alike=pairs.grades[chosen] > (pairs.grades.min() + pairs.grades.max()) / 2,
+        clusters=pairs.clusters[chosen],
+        notes=pairs.notes,
     )
 
 
