@@ -65,7 +65,7 @@ def test_names_of_columns_and_words_for_grades(shop, tmp_path, header):
 def test_the_column_of_splits_can_be_named(shop, tmp_path):
     file = pairs(tmp_path, "a,b,1,x,test c,d,0,x,train", "a,b,similar,split,part")
     assert pairs_task(shop, file, TaskOptions(split="part")).splits.tolist() == ["test", "train"]
-    with pytest.raises(TruthError, match=r"has no column 'prt'; did you mean part\? It has a, b, similar, split, part"):
+    with pytest.raises(TruthError, match=r"has no column 'prt'; did you mean part or split\? It has a, b"):
         pairs_task(shop, file, TaskOptions(split="prt"))
 
 
@@ -98,7 +98,7 @@ def test_unknown_ids_are_listed(shop, tmp_path):
     task = pairs_task(shop, file, TaskOptions())
     assert task.unknown == ("z",)
     assert len(task.a) == 3
-    with pytest.raises(TruthError, match="1 of 7 ids are not in the store .z., more than 10%"):
+    with pytest.raises(TruthError, match=r"1 of 7 ids are not in the store \(z\), more than 10%"):
         pairs_task(shop, file, TaskOptions(unknown_share=0.1))
 
 
@@ -117,7 +117,7 @@ def test_rows_that_can_not_be_used_are_told(shop, tmp_path):
     [
         ("a,b,1, c,d,1,", "all 2 pairs have the grade 1; alike and unlike ones are needed"),
         ("a,b,0, c,d,0,", "all 2 pairs have the grade 0"),
-        ("a,b,x, c,d,y,", "2 of 2 rows .1, 2. have a grade that is no number; nothing is left"),
+        ("a,b,p, c,d,q,", "2 of 2 rows .1, 2. have a grade that is no number; nothing is left"),
     ],
 )
 def test_pairs_of_one_class(shop, tmp_path, text, told):

@@ -29,8 +29,8 @@ class Gallery:
         return cls(rows, places, titles, table, products)
 
     def place(self, rows: Rows) -> Rows:
-        """The place of the product of each row of the snapshot, (rows,); -1 where none of its rows may answer."""
-        found: Rows = self._table[self._products[rows]]
+        """The place of the product of each row, (rows,); -1 where none of its rows may answer, and for a row of -1."""
+        found: Rows = np.where(rows < 0, -1, self._table[self._products[rows]])
         return found
 
     def own(self, rows: Rows) -> Lists:

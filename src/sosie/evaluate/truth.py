@@ -6,6 +6,7 @@ from sosie.evaluate.task import TaskOptions
 from sosie.evaluate.truth_labels import every_product, label_task
 from sosie.evaluate.truth_links import links_task
 from sosie.evaluate.truth_pairs import PairsTask, pairs_task
+from sosie.evaluate.truth_qrels import qrels_task
 
 __all__ = [
     "Gallery",
@@ -19,4 +20,5 @@ __all__ = [
     "links_task",
     "pairs_task",
     "places_of",
+    "qrels_task",
 ]
