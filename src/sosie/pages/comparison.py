@@ -73,7 +73,7 @@ def comparison_page(report: Comparison, title: str = "Which of two is better") -
 
 
 def _axis(differences: Sequence[Difference]) -> Axis:
-    return axis_of([0.0, *_ends([one.difference for one in differences])])
+    return axis_of([0.0, *_ends([one.difference for one in differences])], about=3)
 
 
 def _ends(figures: Sequence[Figure]) -> list[float]:

@@ -63,7 +63,7 @@ def evaluation_page(report: Evaluation, title: str = "How good the answers are")
         answered=min((one.metrics[report.measure].n for one in report.baselines), default=0),
         systems=_everyone(report),
         best=_best(report),
-        measures={name: gloss(name) for name in (*report.metrics, *report.lists)},
+        measures={name: gloss(name, pairs=bool(report.reliability)) for name in (*report.metrics, *report.lists)},
         parts=parts[:OPEN],
         further=parts[OPEN:],
         part_ticks=ticks(along),

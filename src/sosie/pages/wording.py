@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "map": "The lists earn {n} of {of} points of a perfect order (MAP)",
     "ap": "Average precision is {n} of {of}",
     "auc": "An alike pair scores higher than an unlike one {n} times of {of}",
+    "f1": "Pairs are told alike or not with an F1 of {n} points of {of}",
     "rocauc": "An alike pair scores higher than an unlike one {n} times of {of}",
 }
 GLOSSES: Mapping[str, str] = {
@@ -50,6 +51,11 @@ GLOSSES: Mapping[str, str] = {
     "coverage": "share of the gallery that is among the first k answers of any question",
     "gini": "how unevenly the answers are spread over the gallery; 0 = every product as often",
     "popularity": "mean popularity of the answers; far above the gallery’s, popular products crowd out others",
+}
+PAIRS: Mapping[str, str] = {
+    "precision": "share of the pairs called alike that are alike",
+    "recall": "share of the alike pairs that are called alike",
+    "ap": "precision down the pairs in order of score, averaged over the alike ones",
 }
 
 
@@ -93,9 +99,10 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def gloss(measure: str) -> str:
-    """What a measure says, in one line; "" for one that isn't known."""
-    return GLOSSES.get(_family(measure), "")
+def gloss(measure: str, *, pairs: bool = False) -> str:
+    """What a measure of lists, or of pairs, says, in one line; "" for one that isn't known."""
+    said = PAIRS.get(measure) if pairs else None
+    return said or GLOSSES.get(_family(measure), "")
 
 
 def headline(measure: str, figure: Figure) -> tuple[str, str]:
