@@ -3,6 +3,7 @@
 from sosie.evaluate.places import Gallery, places_of
 from sosie.evaluate.relevance import Labelled, Listed, Nothing
 from sosie.evaluate.task import TaskOptions
+from sosie.evaluate.truth_events import events_task
 from sosie.evaluate.truth_labels import every_product, label_task
 from sosie.evaluate.truth_links import links_task
 from sosie.evaluate.truth_pairs import PairsTask, pairs_task
@@ -15,6 +16,7 @@ __all__ = [
     "Nothing",
     "PairsTask",
     "TaskOptions",
+    "events_task",
     "every_product",
     "label_task",
     "links_task",
