@@ -1,48 +1,15 @@
 import base64
 import hashlib
-import html.parser
 import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from reading_pages import HOSTILE, Page
 
 from sosie.pages import Section, check_page, hits_page
 from sosie.pages.signals import bar, depth, page_signals
 from sosie.types import CatalogueReport, Example, Finding, Hit, Product, Query
-
-HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}"""
-VOID = {"meta", "img", "rect", "line"}
-
-
-class Page(html.parser.HTMLParser):
-    """Reads a page: its elements with their attributes, its text, and whether every element is closed."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.words = ""
-        self.open: list[str] = []
-        self.feed(source)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture

@@ -1,0 +1,147 @@
+"""Reports as `sosie evaluate` and `sosie compare` make them, small and made up."""
+
+from dataclasses import replace
+
+from sosie.reports import (
+    Answered,
+    Bin,
+    Case,
+    Changed,
+    Comparison,
+    Difference,
+    Evaluation,
+    Figure,
+    Leak,
+    Measured,
+    Slice,
+)
+
+
+def figure(value: float, width: float = 0.02, n: int = 1916) -> Figure:
+    return Figure(value, value - width, value + 0.9 * width, n)
+
+
+def metrics(hit: float) -> dict[str, Figure]:
+    return {"hit@1": figure(hit), "recall@10": figure(hit / 3, 0.011), "ndcg@10": figure(0.97 * hit, 0.013)}
+
+
+def rival(name: str, kind: str, hit: float, p: float = 0.0002) -> Measured:
+    return Measured(name, kind, metrics(hit), figure(0.846 - hit, 0.0123), p)  # type: ignore[arg-type]
+
+
+def answers(*grades: float, picture: str = "", prefix: str = "p") -> tuple[Answered, ...]:
+    return tuple(
+        Answered(f"{prefix}{at}", f"Lamp {prefix}{at}", picture, round(0.931 - at / 50, 3), grade)
+        for at, grade in enumerate(grades)
+    )
+
+
+def case(value: float, *grades: float, picture: str = "", missed: int = 0) -> Case:
+    return Case(
+        "q1",
+        "Desk lamp",
+        picture,
+        value,
+        12,
+        answers(*grades, picture=picture),
+        answers(*[1.0] * missed, picture=picture, prefix="m"),
+    )
+
+
+OWN = Leak("own-variants", 37, 1916, True, "37 questions find their own variants.", "Group them.", (("a1", "a2"),))
+TITLES = Leak("same-title", 112, 1916, False, "112 questions share a title.", "Look at them.", (("b1", "b2"),))
+
+EVALUATION = Evaluation(
+    store="shop.store",
+    version="3.0",
+    truth="label class_id, queries test, gallery train+val",
+    measure="hit@1",
+    queries=1928,
+    without_relevant=12,
+    gallery=7660,
+    metrics=metrics(0.846),
+    baselines=(
+        rival("image", "signal", 0.825),
+        rival("words", "signal", 0.851, 0.312),
+        rival("random", "baseline", 0.031),
+        rival("tf-idf", "baseline", 0.838, 0.274),
+    ),
+    beaten_by=("words", "tf-idf"),
+    slices=(
+        Slice("category", "Belts", figure(0.611, 0.05, 73), 0.852, 0.0131, "worse"),
+        Slice("language", "zh", figure(0.752, 0.04, 541), 0.861, 0.0812, ""),
+        Slice("price", "under 12.00", figure(0.953, 0.03, 481), 0.839, 0.0004, "better"),
+    ),
+    leaks=(OWN, TITLES),
+    worst=(case(0.0, 0, 0, 1, missed=2), case(0.0, 0, 0)),
+    best=(case(1.0, 1, 1, 0),),
+    notes=("3 ids are not in the store: x1, x2, x3.",),
+    reproduce={"command": "sosie evaluate --label class_id", "products": "9,583, content 8f3a9c11", "sosie": "0.3.0"},
+    seconds=48.31,
+    lists={"coverage@10": 0.713, "gini@10": 0.482},
+    labels={"colour": metrics(0.444)},
+)
+
+PAIRS = replace(
+    EVALUATION,
+    truth="pairs alike.csv",
+    measure="f1",
+    metrics={"f1": figure(0.831), "ece": figure(0.021, 0.004), "precision": figure(0.85)},
+    baselines=(
+        Measured("text", "signal", {"f1": figure(0.7), "ece": figure(0.0171, 0.004)}, figure(0.131, 0.01), 0.0002),
+    ),
+    beaten_by=(),
+    leaks=(),
+    slices=(),
+    lists={},
+    labels={},
+    reliability=(Bin(0.0, 0.5, 0.221, 0.253, 900), Bin(0.5, 1.0, 0.792, 0.811, 100)),
+)
+
+CHECKS = replace(
+    EVALUATION,
+    truth="",
+    measure="photo cropped",
+    metrics={"photo cropped": figure(0.967), "half of the title": figure(0.662), "bits": figure(7.113)},
+    baselines=(),
+    beaten_by=(),
+    leaks=(),
+    slices=(),
+    best=(),
+    lists={},
+    labels={},
+)
+
+
+def difference(measure: str, a: float, b: float, p: float, where: str = "") -> Difference:
+    return Difference(measure, a, b, figure(b - a, 0.0111), p / 3, p, 221, 1514, 181, where)
+
+
+def changed(a: str, b: str, picture: str = "") -> Changed:
+    lists = [tuple(Answered(id, f"Lamp {id}", picture, 0.75, float(id.isupper())) for id in ids) for ids in (a, b)]
+    return Changed(
+        Case("q1", "Desk lamp", picture, 0.0, 12, lists[0]), Case("q1", "Desk lamp", picture, 1.0, 12, lists[1]), 0.256
+    )
+
+
+COMPARISON = Comparison(
+    a="default",
+    b="image=2",
+    truth="label class_id",
+    measure="hit@1",
+    queries=1916,
+    differences=(
+        difference("hit@1", 0.825, 0.846, 0.0006),
+        difference("ndcg@10", 0.791, 0.7955, 0.0814),
+        difference("hit@1", 0.933, 0.901, 0.0201, "category=Footwear"),
+    ),
+    overlap=figure(0.621),
+    overlap_by={"Footwear": figure(0.711), "Belts": figure(0.443)},
+    verdict="image=2 is better than default: hit@1 0.825 and 0.846, difference +0.021 [+0.010, +0.033], p = 0.0006.",
+    changed=(changed("abC", "Cda"),),
+    notes=("the galleries differ.",),
+    reproduce={"command": "sosie compare default image=2"},
+    seconds=3.21,
+)
+
+UNJUDGED = replace(COMPARISON, truth="", differences=(), verdict="No truth was given: answers overlap by 62%.")

@@ -1,0 +1,145 @@
+import math
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reading_pages import HOSTILE, Page
+
+from sosie.pages import plots
+from sosie.pages.plots import Axis, Point
+from sosie.reports import Bin, Figure
+
+UNIT = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
+
+
+def drawn(svg: str, tag: str, css: str | None = None) -> list[dict[str, str]]:
+    found = ElementTree.fromstring(str(svg)).iter(tag)
+    return [one.attrib for one in found if css is None or css in one.get("class", "").split()]
+
+
+def test_an_interval_lies_where_its_figures_are() -> None:
+    svg = plots.interval(Figure(0.5, 0.45, 0.7, 9), Axis(0.4, 0.8, (0.4, 0.6, 0.8)), "s-image", mark=0.6)
+    assert [dot["cx"] for dot in drawn(svg, "circle")] == ["25.0%"]
+    assert [(line["x1"], line["x2"]) for line in drawn(svg, "line", "reach")] == [("12.5%", "75.0%")]
+    assert [line["x1"] for line in drawn(svg, "line", "mark")] == ["50.0%"]
+    assert [line["x1"] for line in drawn(svg, "line", "grid")] == ["0.0%", "50.0%", "100.0%"]
+
+
+def test_the_band_spans_the_interval_of_the_figure_to_compare_with() -> None:
+    svg = plots.interval(Figure(0.1, 0.0, 0.2, 9), UNIT, band=Figure(0.5, 0.4, 0.65, 9))
+    assert [(box["x"], box["width"]) for box in drawn(svg, "rect", "band")] == [("40.0%", "25.0%")]
+
+
+def test_a_figure_that_is_none_has_no_dot_and_one_without_interval_no_line() -> None:
+    nan = math.nan
+    assert drawn(plots.interval(Figure(nan, nan, nan, 0), UNIT), "circle") == []
+    alone = plots.interval(Figure(0.5, nan, nan, 1), UNIT)
+    assert drawn(alone, "line", "reach") == []
+    assert len(drawn(alone, "circle")) == 1
+
+
+def test_plots_say_their_figures_aloud() -> None:
+    svg = plots.interval(Figure(0.5, 0.45, 0.7, 1200), UNIT, name="fused, hit@1")
+    (spoken,) = [one["aria-label"] for one in drawn(svg, "svg")]
+    assert spoken == "fused, hit@1: 0.500, 95% interval 0.450 to 0.700, n 1,200"
+    assert drawn(svg, "svg")[0]["role"] == "img"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), st.integers(3, 7))
+def test_an_axis_holds_all_values_with_few_round_ticks(values: list[float], about: int) -> None:
+    axis = plots.axis_of(values, about=about)
+    slack = 1e-6 * max(1.0, abs(axis.low), abs(axis.high))
+    assert axis.low <= min(values) + slack
+    assert max(values) - slack <= axis.high
+    assert 2 <= len(axis.ticks) <= about + 2
+    steps = [right - left for left, right in zip(axis.ticks, axis.ticks[1:], strict=False)]
+    assert max(steps) - min(steps) <= slack
+    first = f"{steps[0]:.2e}".split("e")[0]
+    assert float(first) in (1.0, 2.0, 2.5, 5.0)
+
+
+def test_an_axis_ends_at_its_bounds() -> None:
+    axis = plots.axis_of([0.02, 0.99], bounds=(0.0, 1.0))
+    assert (axis.low, axis.high) == (0.0, 1.0)
+    assert axis.ticks[0] == 0.0
+    assert axis.ticks[-1] == 1.0
+
+
+def test_a_log_axis_gives_equal_factors_equal_room() -> None:
+    axis = plots.log_axis([1.0, 10.0, 100.0])
+    assert axis.at(10) - axis.at(1) == pytest.approx(axis.at(100) - axis.at(10), abs=0.01)
+    assert axis.at(10) == pytest.approx(50, abs=0.01)
+    assert {1, 10, 100} <= set(axis.ticks)
+
+
+def test_ticks_stand_below_their_places() -> None:
+    svg = plots.ticks(Axis(-0.1, 0.1, (-0.1, 0.0, 0.1)), signed=True)
+    texts = [(one.get("x"), one.text) for one in ElementTree.fromstring(str(svg)).iter("text")]
+    assert texts == [("0.0%", "−0.1"), ("50.0%", "0"), ("100.0%", "+0.1")]
+
+
+def test_a_balance_has_pieces_in_proportion() -> None:
+    svg = plots.balance(loss=1, tie=2, win=5)
+    pieces = [(box["class"], box["x"], box["width"]) for box in drawn(svg, "rect")]
+    assert pieces == [("a", "0.0%", "12.5%"), ("equal", "12.5%", "25.0%"), ("b", "37.5%", "62.5%")]
+    assert drawn(svg, "svg")[0]["aria-label"] == "A better in 1, equal in 2, B better in 5"
+    assert [box["class"] for box in drawn(plots.balance(0, 0, 3), "rect")] == ["b"]
+    assert drawn(plots.balance(0, 0, 0), "rect") == []
+
+
+def test_crossing_joins_the_places_of_what_stayed() -> None:
+    svg = plots.crossing(["x", "y", "z"], ["z", "y", "new"], columns=4)
+    lines = [(line["class"], line["x1"], line["x2"]) for line in drawn(svg, "line")]
+    assert lines == [("stays", "37.5%", "37.5%"), ("moves", "62.5%", "12.5%")]
+    assert drawn(svg, "svg")[0]["aria-label"] == "places that changed: 3 to 1"
+
+
+def test_reliability_puts_what_was_stated_across_and_what_was_found_up() -> None:
+    bins = [Bin(0.0, 0.5, 0.3, 0.6, 100), Bin(0.5, 0.9, 0.7, 0.7, 25), Bin(0.9, 1.0, 0.0, 0.0, 0)]
+    dots = drawn(plots.reliability(bins), "circle")
+    assert [(dot["cx"], dot["cy"]) for dot in dots] == [("30.0%", "40.0%"), ("70.0%", "30.0%")]
+    assert float(dots[0]["r"]) == 2 * float(dots[1]["r"])  # four times the pairs, four times the area
+    assert "no pairs" in plots.reliability([])
+
+
+def test_bars_of_a_histogram_are_as_high_as_their_counts() -> None:
+    bars = drawn(plots.histogram([0, 1, 2], [5, 10], "norm"), "rect", "bin")
+    assert [(bar["x"], bar["width"], bar["height"]) for bar in bars] == [
+        ("0.0%", "50.0%", "50.0%"),
+        ("50.0%", "50.0%", "100.0%"),
+    ]
+
+
+def test_a_scatter_marks_what_was_chosen_and_joins_the_front() -> None:
+    points = [
+        Point("now", 1.0, 0.5, 400.0, front=True),
+        Point("tuned", 10.0, 0.9, 100.0, chosen=True, front=True),
+        Point("slow", 100.0, 0.7, 100.0),
+    ]
+    svg = plots.scatter(points, "ms", "ndcg@10", "bytes")
+    by = {css: drawn(svg, "circle", css) for css in ("front", "chosen", "other")}
+    assert [len(dots) for dots in by.values()] == [1, 1, 1]
+    assert by["chosen"][0]["cx"] == "50.0%"
+    assert float(by["front"][0]["r"]) == 2 * float(by["chosen"][0]["r"])
+    assert len(drawn(svg, "line", "path")) == 1
+    callouts = [one.text for one in ElementTree.fromstring(str(svg)).iter("text") if one.get("class") == "callout"]
+    assert callouts == ["tuned"]
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        plots.interval(Figure(0.5, 0.4, 0.6, 9), UNIT, name=HOSTILE),
+        plots.scatter([Point(HOSTILE, 1.0, 0.5, 1.0, chosen=True)], HOSTILE, HOSTILE, HOSTILE),
+        plots.histogram([0, 1], [1], HOSTILE),
+    ],
+    ids=["interval", "scatter", "histogram"],
+)
+def test_no_label_can_act(svg: str) -> None:
+    page = Page(str(svg))
+    assert page.all("script") == page.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert HOSTILE in page.words or any(HOSTILE in value for _, found in page.elements for value in found.values())
+    assert not re.search(r"\bstyle=", str(svg))
