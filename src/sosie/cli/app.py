@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, building
+from sosie.cli import asking, building, measuring
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,8 @@ for verb in (
     asking.search,
     asking.neighbours,
     asking.matrix,
+    measuring.evaluate,
+    measuring.compare,
     building.rollback,
 ):
     app.command()(verb)

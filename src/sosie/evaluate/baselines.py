@@ -1,6 +1,7 @@
 """What a shop would have without sosie: chance, best sellers, pixels, colours, TF-IDF."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def hue_histograms(pixels: Pixels) -> Matrix:
     return unit_rows(counts.astype(np.float32))
 
 
-def _bin(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def _bin(values: NDArray[np.floating[Any]], count: int) -> NDArray[np.int64]:
     return np.minimum((values * count).astype(np.int64), count - 1)
 
 

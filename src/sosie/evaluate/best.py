@@ -74,8 +74,9 @@ class Best:
         question = ~((loss << bits) | place)
         # The same with place above loss: the first of each question and place is then its best.
         other = np.sort((keys & question) | (keys & place) << np.uint64(32) | keys >> bits & loss)
-        first = other[np.diff(other >> np.uint64(32), prepend=np.uint64(0xFFFFFFFFFFFFFFFF)) != 0]
-        return (first & question) | (first & loss) << bits | first >> np.uint64(32) & place
+        first: Keys = other[np.diff(other >> np.uint64(32), prepend=np.uint64(0xFFFFFFFFFFFFFFFF)) != 0]
+        best: Keys = (first & question) | (first & loss) << bits | first >> np.uint64(32) & place
+        return best
 
 
 def _bits(places: int) -> int:

@@ -23,7 +23,7 @@ def _own_variants(snapshot: Snapshot, task: Task) -> Leak | None:
     order = np.argsort(groups[task.gallery], kind="stable")
     sorted_groups = groups[task.gallery][order]
     first, last = (np.searchsorted(sorted_groups, groups[task.asked], side) for side in ("left", "right"))
-    examples = []
+    examples: list[tuple[str, str]] = []
     count = 0
     for question in np.flatnonzero(last > first).tolist():
         rows = order[first[question] : last[question]]

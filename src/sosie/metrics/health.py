@@ -22,16 +22,13 @@ def spectrum(rows: Matrix) -> Values:
 
 
 def effective_rank(variances: Values) -> float:
-    """How many directions are really used: exp of the entropy of the singular values (Roy & Vetterli 2007).
+    """How many directions are really used, as the participation ratio of the variances.
 
-    1 for rows on one line, `dim` where all directions vary alike, 0 where nothing varies.
+    1 for rows on one line, `dim` where all directions vary alike, 0 where nothing varies. The entropy of the singular
+    values (Roy & Vetterli 2007) would count many directions that hold next to nothing.
     """
-    values = np.sqrt(variances)
-    if not values.sum() > 0:
-        return 0.0
-    share = values / values.sum()
-    share = share[share > 0]
-    return float(np.exp(-(share * np.log(share)).sum()))
+    total = variances.sum()
+    return float(total**2 / np.square(variances).sum()) if total > 0 else 0.0
 
 
 def dead_dimensions(rows: Matrix) -> float:

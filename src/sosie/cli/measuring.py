@@ -1,0 +1,181 @@
+"""The verbs that measure: evaluate, compare."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sosie.cli.options import DEFAULT, Html, Json, StoreOption, Weights
+
+if TYPE_CHECKING:
+    from sosie.evaluate.front import Truth
+
+Labels = Annotated[
+    list[str],
+    typer.Option("--label", metavar="COLUMN", help="Products of the same label are relevant; several: graded."),
+]
+Pairs = Annotated[
+    Path | None, typer.Option("--pairs", metavar="FILE", help="Pairs of products: a, b, similar (0 or 1, or a grade).")
+]
+Qrels = Annotated[
+    Path | None, typer.Option("--qrels", metavar="FILE", help="Judgements, TREC or CSV: query, product, grade.")
+]
+Queries = Annotated[
+    Path | None,
+    typer.Option("--queries", metavar="FILE", help="The questions of --qrels: query, and words or a picture."),
+]
+Links = Annotated[Path | None, typer.Option("--links", metavar="FILE", help="Products put beside others: a, b, kind.")]
+Kinds = Annotated[list[str], typer.Option("--kind", metavar="KIND", help="Only links of this kind.")]
+Events = Annotated[
+    Path | None, typer.Option("--events", metavar="FILE", help="What users took: user, product, time, kind.")
+]
+Split = Annotated[str, typer.Option("--split", metavar="COLUMN", help="Column that tells train, val and test.")]
+QuerySplit = Annotated[str, typer.Option("--query-split", help="Which products ask; test unless told.")]
+GallerySplit = Annotated[str, typer.Option("--gallery-split", help="Which may answer, such as train,val; all others.")]
+Variants = Annotated[bool, typer.Option("--variants", help="Variants are answers of their own.")]
+Measure = Annotated[
+    str, typer.Option("--measure", help="The main measure, such as hit@1, recall@10, map@r, ndcg@10, mrr.")
+]
+
+
+def truth_of(
+    label: list[str],
+    pairs: Path | None,
+    qrels: Path | None,
+    queries: Path | None,
+    links: Path | None,
+    kind: list[str],
+    events: Path | None,
+    split: str,
+    query_split: str,
+    gallery_split: str,
+    variants: bool,
+) -> "Truth":
+    """The options that name a truth, as one."""
+    from sosie.evaluate.front import Truth
+    from sosie.evaluate.truth import TaskOptions
+
+    options = TaskOptions(
+        split=split,
+        query_split=query_split,
+        gallery_split=tuple(filter(None, (part.strip() for part in gallery_split.split(",")))),
+        kinds=tuple(kind),
+        variants=variants,
+    )
+    return Truth(tuple(label), pairs, qrels, queries, links, events, options)
+
+
+def command_line() -> str:
+    """What was typed, as it can be typed again."""
+    return shlex.join(["sosie", *sys.argv[1:]])
+
+
+def evaluate(
+    store: StoreOption = DEFAULT,
+    label: Labels = [],  # noqa: B006 - typer wants the default itself
+    pairs: Pairs = None,
+    qrels: Qrels = None,
+    queries: Queries = None,
+    links: Links = None,
+    kind: Kinds = [],  # noqa: B006
+    events: Events = None,
+    split: Split = "",
+    query_split: QuerySplit = "",
+    gallery_split: GallerySplit = "",
+    variants: Variants = False,
+    weights: Weights = "",
+    measure: Measure = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse where a leak would inflate the figures.")] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside/--alone", help="Also each signal alone, and what a user would otherwise have.")
+    ] = True,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="FILE", help="Judge the answers in this TREC run, not the store's.")
+    ] = None,
+    write_run: Annotated[
+        Path | None, typer.Option("--write-run", metavar="FILE", help="Write the store's answers as a TREC run.")
+    ] = None,
+    per_query: Annotated[
+        Path | None, typer.Option("--per-query", metavar="FILE", help="Write the values of each question as Parquet.")
+    ] = None,
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """How good the answers are: figures with intervals beside baselines, leaks, the worst answers.
+
+    Without a truth (a label, pairs, judgements, links, events): what can be said without one.
+    """
+    from sosie.cli import show
+    from sosie.cli.figures import print_evaluation
+    from sosie.engine.shop import Store
+    from sosie.evaluate.front import evaluate as judged
+    from sosie.evaluate.judge import Options
+    from sosie.scoring import read_weights
+
+    truth = truth_of(
+        label, pairs, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+    )  # fmt: skip
+    options = Options(measure=measure or truth.measure, weights=read_weights(weights), strict=strict, beside=beside)
+    with show.progress() as progress:
+        report = judged(
+            Store(store),
+            truth,
+            options=options,
+            run=run,
+            write_run_to=write_run,
+            per_query=per_query,
+            command=command_line(),
+            progress=progress,
+        )
+    if html:
+        from sosie.pages import evaluation_page
+
+        show.write_page(html, evaluation_page(report))
+    if as_json:
+        show.print_json(report.as_json())
+    else:
+        print_evaluation(report)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A store, a TREC run, 'default', or weights: image=2,text=1.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other.")],
+    store: StoreOption = DEFAULT,
+    label: Labels = [],  # noqa: B006
+    qrels: Qrels = None,
+    queries: Queries = None,
+    links: Links = None,
+    kind: Kinds = [],  # noqa: B006
+    events: Events = None,
+    split: Split = "",
+    query_split: QuerySplit = "",
+    gallery_split: GallerySplit = "",
+    variants: Variants = False,
+    measure: Measure = "",
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """Which of two is better, question by question, and how much their answers differ.
+
+    A and B are stores, runs or weightings; runs and weightings are those of --store. Without a truth, only how much
+    the neighbours differ is told.
+    """
+    from sosie.cli import show
+    from sosie.cli.figures import print_comparison
+    from sosie.evaluate.sides import compare_sides
+
+    truth = truth_of(
+        label, None, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+    )  # fmt: skip
+    with show.progress() as progress:
+        report = compare_sides(a, b, store, truth, measure or truth.measure, command_line(), progress)
+    if html:
+        from sosie.pages import comparison_page
+
+        show.write_page(html, comparison_page(report))
+    if as_json:
+        show.print_json(report.as_json())
+    else:
+        print_comparison(report)
