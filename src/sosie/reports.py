@@ -234,3 +234,149 @@ class CalibrationReport:
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A product that a figure is about, for people to look at."""
+
+    id: str
+    title: str
+    picture: str  # reference of its first picture, "" for none
+    value: float  # in how many lists a hub is; how many products have this very vector; how strange a new one is
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing to look at in a signal, and what to do about it."""
+
+    kind: str  # collapsed, narrow, hubs, duplicates, lengths, missing, repeats, drift
+    what: str  # one sentence, with the figure
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalHealth:
+    """What the vectors of a signal, or of all of them as the fused score weighs them, tell without any truth.
+
+    Figures of neighbours are of distinct vectors of different products: variants and equal vectors count once. They are
+    None where too few are left.
+    """
+
+    name: str  # of the signal, or "fused"
+    kind: Kind  # "signal" or "fused"
+    weight: float  # in the score; of "fused" the sum
+    dim: int
+    products: int  # that have it
+    missing: float  # share of all products that lack it
+    sample: int  # distinct vectors that the figures of neighbours are of
+    spectrum: tuple[float, ...]  # share of the variance along each main direction, descending, the first 64
+    directions: float  # that are really used: participation ratio of the variances
+    dead: float  # share of the dimensions that hardly vary
+    mean_cosine: float  # of random pairs
+    intrinsic: float | None  # dimension of the surface that products lie on (TwoNN)
+    lengths: tuple[float, ...]  # of the vectors: 0, 5, 25, 50, 75, 95 and 100 of 100
+    hub_skew: float | None  # of how often each is among the first ten of another; 0 = evenly
+    hub_share: float | None  # of all places in lists that the most frequent 1 of 100 take
+    unseen: float | None  # share of products that are in nobody's list
+    occurrences: Mapping[str, int]  # "0", "1–2", "3–5" … lists -> how many are in so many; empty where unknown
+    hubs: tuple[Shown, ...]  # value: in how many lists; ten would be even
+    duplicates: int  # products whose very vector another product has, too, variants of it not counted
+    duplicate_sets: int
+    largest: tuple[Shown, ...]  # one product of each of the largest sets; value: how many products
+    remarks: tuple[Remark, ...]  # empty = nothing to look at
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Two signals, and how far one says what the other says."""
+
+    a: str
+    b: str
+    products: int  # of which both are known, that were looked at
+    correlation: float  # of the cosines of random pairs, rank by rank (Spearman)
+    cka: float  # centred kernel alignment: 1 = the same up to rotation
+    overlap: float  # share of the first ten neighbours in common
+    repeats: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A statistic of the old and the new ones, and what it is of random splits of the old ones, of the same sizes."""
+
+    value: float
+    low: float  # 95% of the splits lie between
+    high: float
+    p: float  # share of the splits that differ as much, the observed one counted among them
+    size: float  # how large the difference is, whatever the sizes: 0 = none, 1 = nothing in common
+
+
+@dataclass(frozen=True, slots=True)
+class SignalDrift:
+    """One signal in an older and a newer build."""
+
+    name: str
+    comparable: bool  # its vectors are of one encoder and one scale
+    kept: int  # products of both builds that were looked at
+    fresh: int  # products of the newer build alone
+    cosine: Figure | None  # of the vectors of one product in the two builds; None where not comparable
+    overlap: Figure | None  # share of the first ten neighbours that a product has in both builds
+    cka: float | None  # alignment of the products of both builds: 1 = the same up to rotation
+    moved: Shift | None  # products of both builds, as they were and as they are; None where not comparable
+    new: Shift | None  # new products beside those of both builds, in the newer build
+    strange: tuple[Shown, ...]  # new products least like any that were there; value: cosine to the nearest of them
+    verdict: Literal["drift", "slight", ""]  # "" = no more than chance
+    what: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True)
+class FactDrift:
+    """One fact of products (category, price, brand …) in an older and a newer build, by population stability index."""
+
+    name: str
+    shift: Shift
+    bins: tuple[tuple[str, float, float], ...]  # value, share in the older, share in the newer build
+    verdict: Literal["drift", "slight", ""]
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What changed between two builds of a shop; p values are Holm-corrected over all of it."""
+
+    old: str
+    old_version: str
+    new: str
+    new_version: str
+    kept: int  # products in both, by id; variants count once
+    fresh: int  # in the newer one alone
+    gone: int  # in the older one alone
+    signals: tuple[SignalDrift, ...]
+    facts: tuple[FactDrift, ...]
+    remarks: tuple[Remark, ...]
+    verdict: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What can be told of a store's vectors without any truth."""
+
+    store: str
+    version: str
+    products: int  # variants count once
+    sampled: int  # of them, that were looked at
+    signals: tuple[SignalHealth, ...]  # the fused one first
+    repetitions: tuple[Repetition, ...]  # of every two signals, those most alike first
+    drift: DriftReport | None  # against another build
+    remarks: tuple[Remark, ...]  # that are of no one signal
+    verdict: str
+    notes: tuple[str, ...]
+    reproduce: Mapping[str, str]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values; signals by name."""
+        plain = asdict(self)
+        plain["signals"] = {one.pop("name"): one for one in plain["signals"]}
+        return plain

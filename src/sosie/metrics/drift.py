@@ -1,10 +1,9 @@
 """Whether two samples come from one distribution, beside what random splits of the first one differ by."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from sosie.reports import Shift
 from sosie.types import Matrix
 
 Values = NDArray[np.float64]
@@ -12,17 +11,6 @@ Values = NDArray[np.float64]
 SPLITS = 999
 SAMPLE = 2_000  # pairs of rows from which the width of the kernel is taken
 LEVEL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """A statistic of the old and the new ones, and what it is of random splits of the old ones, of the same sizes."""
-
-    value: float
-    low: float  # 95% of the splits lie between
-    high: float
-    p: float  # share of the splits that differ as much, the observed one counted among them
-    size: float  # how large the difference is, whatever the sizes: 0 = none, 1 = nothing in common
 
 
 def mean_discrepancy(old: Matrix, new: Matrix) -> Shift:
