@@ -48,13 +48,14 @@ def axis_of(values: Iterable[float], *, bounds: tuple[float, float] | None = Non
     """An axis of round numbers that holds all values, with about `about` ticks, and ends at `bounds` at the latest."""
     known = [value for value in values if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if high - low < 1e-9:
+    if high - low < 1e-9 * max(1.0, abs(low), abs(high)):
         low, high = low - 0.05, high + 0.05
     raw = (high - low) / about
-    magnitude: float = 10.0 ** math.floor(math.log10(raw))
+    power = math.floor(math.log10(raw))
+    magnitude = 10.0**power
     step = next(factor * magnitude for factor in STEPS if factor * magnitude >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = [round(at * step, 10) for at in range(first, last + 1)]
+    ticks = [round(at * step, 2 - power) for at in range(first, last + 1)]
     if bounds is not None:
         ticks = [tick for tick in ticks if bounds[0] <= tick <= bounds[1]]
         low, high = max(bounds[0], first * step), min(bounds[1], last * step)
