@@ -273,7 +273,8 @@ class SignalHealth:
     spectrum: tuple[float, ...]  # share of the variance along each main direction, descending, the first 64
     directions: float  # that are really used: participation ratio of the variances
     dead: float  # share of the dimensions that hardly vary
-    mean_cosine: float  # of random pairs
+    common: float  # share of the raw vectors that all products have in common, and centring takes away
+    mean_cosine: float  # of random pairs, after that
     intrinsic: float | None  # dimension of the surface that products lie on (TwoNN)
     lengths: tuple[float, ...]  # of the vectors: 0, 5, 25, 50, 75, 95 and 100 of 100
     hub_skew: float | None  # of how often each is among the first ten of another; 0 = evenly
