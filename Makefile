@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers unit docs bench clean
+.PHONY: help demo test lint types layers unit bench-quality docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ layers: $(VENV)/dev.stamp ## rooms import only downwards
 
 unit: $(VENV)/dev.stamp ## the tests
 	@$(VENV)/bin/python -m pytest -n 2
+
+bench-quality: $(VENV)/run.stamp ## how good the answers are, on every data set of SOSIE_DATA (../shared/data)
+	@$(VENV)/bin/python benchmarks/quality
 
 docs: $(VENV)/run.stamp ## write again the pages that are made from the code
 	@for page in cli formats settings; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
