@@ -65,7 +65,7 @@ def _few(old: int, new: int) -> int:
 def _shift(value: float, splits: Values, size: float) -> Shift:
     low, high = np.quantile(splits, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     p = (1 + np.count_nonzero(splits >= value - 1e-12)) / (1 + len(splits))
-    return Shift(float(value), float(low), float(high), float(p), size)
+    return Shift(float(value), float(low), float(high), float(p), float(size))
 
 
 def _stability(a: NDArray[np.int64], b: NDArray[np.int64]) -> Values:

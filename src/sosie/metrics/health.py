@@ -1,6 +1,7 @@
 """What vectors tell of an embedding without any label: collapse, hubs, equal rows, dimension, repetition."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,40 +15,58 @@ DEAD = 1e-4  # of the mean variance: a dimension that varies less tells nothing
 KEPT = 0.9  # share of the ratios that TwoNN is fitted on: the largest are few and far from uniform
 
 
-def spectrum(rows: Matrix) -> Values:
-    """Variances along the main directions, descending, (dim,)."""
-    centred = rows - rows.mean(axis=0, dtype=np.float64)
-    found: Values = np.linalg.eigvalsh(centred.T @ centred / len(rows))[::-1]
-    return np.maximum(found, 0)
+def covariance(rows: Matrix) -> Values:
+    """How the dimensions vary together, (dim, dim)."""
+    centred = rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    found: Values = (centred.T @ centred).astype(np.float64) / len(rows)
+    return found
 
 
-def effective_rank(variances: Values) -> float:
+def spectrum(covariance: Values, most: int) -> Values:
+    """Shares of the variance along the `most` main directions, descending; zeros where nothing varies."""
+    from scipy.sparse.linalg import eigsh
+
+    size, total = len(covariance), float(np.trace(covariance))
+    if size > 4 * most and total > 0:
+        start = np.random.default_rng(0).standard_normal(size)
+        found = eigsh(covariance, most, v0=start, return_eigenvectors=False)
+    else:
+        found = np.linalg.eigvalsh(covariance)
+    largest: Values = np.maximum(np.sort(found)[::-1][:most], 0)
+    return largest / total if total > 0 else largest
+
+
+def effective_rank(covariance: Values) -> float:
     """How many directions are really used, as the participation ratio of the variances.
 
     1 for rows on one line, `dim` where all directions vary alike, 0 where nothing varies. The entropy of the singular
     values (Roy & Vetterli 2007) would count many directions that hold next to nothing.
     """
-    total = variances.sum()
-    return float(total**2 / np.square(variances).sum()) if total > 0 else 0.0
+    square = float(np.square(covariance).sum())
+    return float(np.trace(covariance)) ** 2 / square if square > 0 else 0.0
 
 
-def dead_dimensions(rows: Matrix) -> float:
+def dead_dimensions(covariance: Values) -> float:
     """Share of the dimensions that hardly vary."""
-    variances = rows.var(axis=0, dtype=np.float64)
+    variances = np.diagonal(covariance)
     return float(np.mean(variances <= DEAD * variances.mean()))
 
 
 def mean_cosine(rows: Matrix) -> float:
-    """Mean cosine of all pairs of unit rows: 0 = they point everywhere, 1 = all the same way (Ethayarajh 2019)."""
-    total = rows.sum(axis=0, dtype=np.float64)
-    return float((total @ total - len(rows)) / (len(rows) * (len(rows) - 1)))
+    """Mean inner product of all pairs of rows: 0 = they point everywhere, 1 = all the same way (Ethayarajh 2019)."""
+    total, squares = rows.sum(axis=0, dtype=np.float64), np.einsum("ij,ij->", rows, rows, dtype=np.float64)
+    return float((total @ total - squares) / (len(rows) * (len(rows) - 1)))
 
 
-def distinct(rows: Matrix) -> tuple[Rows, Rows]:
-    """The first of each set of equal rows, ascending, and for every row the number of its set, (rows,)."""
-    keys = np.ascontiguousarray(np.round(rows, 5) + np.float32(0))  # + 0: -0.0 and 0.0 have different bytes
-    raw = keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))).ravel()
-    _, first, number = np.unique(raw, return_index=True, return_inverse=True)
+def keys(rows: Matrix) -> NDArray[np.uint64]:
+    """A hash of each row, the same for rows that are equal to five decimals, (rows,)."""
+    rounded = np.ascontiguousarray(np.round(rows, 5) + np.float32(0))  # + 0: -0.0 and 0.0 have different bytes
+    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rounded), np.uint64)
+
+
+def distinct(keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """The first of each set of equal keys, ascending, and for every one the number of its set, (keys,)."""
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
