@@ -14,6 +14,8 @@ from sosie.reports import (
     Leak,
     Measured,
     Slice,
+    Trade,
+    Tuning,
 )
 
 
@@ -145,3 +147,45 @@ COMPARISON = Comparison(
 )
 
 UNJUDGED = replace(COMPARISON, truth="", differences=(), verdict="No truth was given: answers overlap by 62%.")
+
+
+def trade(
+    name: str, quality: float, ms: float, size: int, p: float = 1.0, front: bool = False, **settings: object
+) -> Trade:
+    keys = {f"signals.{key.replace('_', '.')}": value for key, value in settings.items()}
+    return Trade(name, keys, figure(quality, n=911), ms, size, figure(quality - 0.8712, 0.0141, 911), p, front)
+
+
+TUNING = Tuning(
+    store="shop.store",
+    truth="label class_id, queries val, gallery train",
+    measure="hit@1",
+    queries=911,
+    before={"image": 1.0, "colour": 0.5, "words": 0.3, "given0": 0.7},
+    after={"image": 1.85, "colour": 0.0, "words": 0.613, "given0": 0.7},
+    difference=figure(0.0312, 0.0121, 911),
+    p=0.0024,
+    adopted={"signals.image.weight": 1.85, "signals.colour.weight": 0.0, "signals.image.dim": 512},
+    trades=(
+        trade("now", 0.8712, 12.41, 3296, front=True),
+        trade("without words", 0.8213, 8.17, 2272, 0.0117, front=True, words_enabled=False),
+        trade("image.dim = 512", 0.9034, 14.92, 4320, 0.0222, front=True, image_dim=512),
+        trade("image.dim = 64", 0.8555, 16.66, 2528, 0.7444, image_dim=64),
+    ),
+    test={"before": figure(0.8401), "after": figure(0.8605), "difference": figure(0.0204, 0.0106)},
+    verdict="Other weights are better on questions they were not chosen on (hit@1 +0.0312 [+0.0191, +0.0421], "
+    "p = 0.0024); they are in sosie.toml.",
+    written="sosie.toml",
+    notes=("3 ids are not in the store: x1, x2, x3.",),
+    reproduce={"command": "sosie tune --label class_id --split split"},
+    seconds=312.45,
+)
+
+UNTUNED = replace(
+    TUNING,
+    adopted={},
+    written="",
+    test={},
+    verdict="No gain beyond chance on questions that weights were not chosen on (hit@1 +0.0011 [-0.0191, +0.0221], "
+    "p = 0.712); nothing was written.",
+)

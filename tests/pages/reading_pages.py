@@ -29,8 +29,8 @@ class Page(html.parser.HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
             assert self.open.pop() == tag
-        if tag == "dt":
-            self.told += " "  # a browser sets what a term means apart from it
+        if tag in ("dt", "td"):
+            self.told += " "  # a browser sets what follows apart
 
     def handle_data(self, data: str) -> None:
         self.words += data

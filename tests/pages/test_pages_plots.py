@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading_pages import HOSTILE, Page
 
-from sosie.pages import plots
+from sosie.pages import plots, wording
 from sosie.pages.plots import Axis, Point
 from sosie.reports import Bin, Figure
 
@@ -128,14 +128,49 @@ def test_a_scatter_marks_what_was_chosen_and_joins_the_front() -> None:
     assert callouts == ["tuned"]
 
 
+def test_a_scatter_joins_only_what_is_best_for_its_cost() -> None:
+    points = [
+        Point("cheap", 1.0, 0.5, 1.0, front=True, mark="7"),
+        Point("small", 10.0, 0.4, 0.1, front=True),
+        Point("good", 100.0, 0.9, 1.0, front=True),
+    ]
+    svg = plots.scatter(points, "ms", "ndcg@10", "bytes")
+    place = {one[0].text.partition(":")[0]: one.attrib for one in ElementTree.fromstring(str(svg)).iter("circle")}
+    (line,) = drawn(svg, "line", "path")
+    assert (line["x1"], line["y1"]) == (place["cheap"]["cx"], place["cheap"]["cy"])
+    assert (line["x2"], line["y2"]) == (place["good"]["cx"], place["good"]["cy"])
+    assert [one.text for one in ElementTree.fromstring(str(svg)).iter("text") if one.get("class") == "number"] == ["7"]
+
+
+def test_a_dumbbell_leads_from_before_to_after() -> None:
+    svg = plots.dumbbell(0.25, 0.75, UNIT, name="share")
+    assert [(dot.get("class"), dot["cx"]) for dot in drawn(svg, "circle")] == [("before", "25.0%"), (None, "75.0%")]
+    assert [(line["x1"], line["x2"]) for line in drawn(svg, "line", "reach")] == [("25.0%", "75.0%")]
+    assert drawn(svg, "svg")[0]["aria-label"] == "share: 0.250 before, 0.750 after"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(9692.0, "9,692"), (31.97, "32"), (0.0101, "0.0101"), (0.0, "0"), (-0.5, "−0.5")]
+)
+def test_amounts_have_three_digits_that_count(value: float, shown: str) -> None:
+    assert wording.amount(value) == shown
+
+
+def test_ticks_are_written_out() -> None:
+    svg = plots.ticks(plots.axis_of([0, 48_000]))
+    assert "10,000" in svg
+    assert "e+" not in svg
+
+
 @pytest.mark.parametrize(
     "svg",
     [
         plots.interval(Figure(0.5, 0.4, 0.6, 9), UNIT, name=HOSTILE),
         plots.scatter([Point(HOSTILE, 1.0, 0.5, 1.0, chosen=True)], HOSTILE, HOSTILE, HOSTILE),
         plots.histogram([0, 1], [1], HOSTILE),
+        plots.dumbbell(0.1, 0.2, UNIT, name=HOSTILE),
     ],
-    ids=["interval", "scatter", "histogram"],
+    ids=["interval", "scatter", "histogram", "dumbbell"],
 )
 def test_no_label_can_act(svg: str) -> None:
     page = Page(str(svg))

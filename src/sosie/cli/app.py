@@ -24,6 +24,7 @@ for verb in (
     asking.matrix,
     measuring.evaluate,
     measuring.compare,
+    measuring.tune,
     building.rollback,
 ):
     app.command()(verb)

@@ -1,4 +1,4 @@
-"""How evaluations and comparisons look in a terminal: the verdict, leaks, then figures with their intervals drawn."""
+"""How evaluations, comparisons and tunings look in a terminal: the verdict first, figures with intervals drawn."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,9 @@ from rich.text import Text
 
 from sosie.cli.show import _plain, out, warn
 from sosie.pages.plots import Axis, axis_of
-from sosie.pages.wording import KINDS, better_of, bounds, chance, counted, headline, number, rivals, signed
-from sosie.reports import Case, Comparison, Difference, Evaluation, Figure, Measured, Slice
+from sosie.pages.tuning import is_adopted
+from sosie.pages.wording import KINDS, amount, better_of, bounds, chance, counted, headline, number, rivals, signed
+from sosie.reports import Case, Comparison, Difference, Evaluation, Figure, Measured, Slice, Trade, Tuning
 
 WIDTH = 26  # characters of a plot
 ROOM = 100  # characters of a line, below which there are no plots
@@ -60,6 +61,63 @@ def print_comparison(report: Comparison) -> None:
     warn(report.notes)
 
 
+def print_tuning(report: Tuning) -> None:
+    """The verdict, weights before and after, what settings give and cost, the test split, what to do now."""
+    out.print(f"[bold]{_plain(report.verdict)}[/]", soft_wrap=True)
+    out.print(f"[dim]{report.queries:,} questions, judged by {_plain(report.truth)}[/]\n", soft_wrap=True)
+    out.print(_weights(report))
+    out.print()
+    if report.trades:
+        out.print(_trades(report))
+        out.print("[dim]front: nothing tried is better, quicker and smaller at once[/]\n", soft_wrap=True)
+    for name, figure in report.test.items():
+        sign = name == "difference"
+        value = signed(figure.value) if sign else number(figure.value)
+        shown = f"{report.measure} {value} {_interval(figure, sign=sign)}"
+        out.print(f"[dim]test split, {_plain(name)}:[/] {shown}", soft_wrap=True)
+    if report.written:
+        out.print(f"written to {_plain(report.written)}:", soft_wrap=True)
+        for key, setting in report.adopted.items():
+            out.print(f"  {_plain(key)} = {_plain(str(setting))}", soft_wrap=True)
+        out.print(f"[dim]to use it: sosie build CATALOGUE --config {_plain(report.written)}[/]", soft_wrap=True)
+    warn(report.notes)
+
+
+def _weights(report: Tuning) -> Table:
+    table = _table("signal", "weight before", "found")
+    for name in sorted(report.before, key=lambda one: (-report.after.get(one, 0.0), one)):
+        _row(table, _plain(name), amount(report.before[name]), amount(report.after.get(name, 0.0)))
+    return table
+
+
+def _trades(report: Tuning) -> Table:
+    now = report.trades[0]
+    axis = _axis([one.quality for one in report.trades], (0.0, 1.0))
+    table = _table("settings", PLOT, report.measure, "95% interval", "− now’s", "p", "ms", "bytes", VERDICT)
+    for one in report.trades:
+        style = "bold" if one is now else "green" if is_adopted(one, report) else "cyan"
+        compared = one is not now and one.difference is not None
+        _row(
+            table,
+            _plain(one.name),
+            _drawn(one.quality, axis, style, now.quality.value),
+            number(one.quality.value),
+            _interval(one.quality),
+            signed(one.difference.value) if compared and one.difference else "",
+            chance(one.p_holm) if compared else "",
+            amount(one.ms),
+            f"{one.bytes:,}",
+            _merit(one, report),
+        )
+    _scale(table, axis, "")
+    return table
+
+
+def _merit(one: Trade, report: Tuning) -> str:
+    adopted = "[green]adopted[/]" if is_adopted(one, report) else ""
+    return f"{adopted} {'[dim]front[/]' if one.front else ''}".strip()
+
+
 def _verdict(report: Evaluation) -> None:
     main = report.metrics.get(report.measure)
     if main is None or not report.truth:
@@ -95,8 +153,7 @@ def _beside(report: Evaluation) -> Table:
             _row(table, f"[dim]{heading}[/]")
         for one in some:
             _row(table, *_rival(one, measure, axis, one.name in report.beaten_by, own.value))
-    if _roomy():
-        _row(table, "", Text(_scale(axis), style="dim"))
+    _scale(table, axis, "")
     return table
 
 
@@ -151,6 +208,7 @@ def _slices(report: Evaluation, slices: Sequence[Slice]) -> Table:
             chance(one.p),
             f"[{style}]{one.verdict or 'may be chance'}[/]",
         )
+    _scale(table, axis, "")
     return table
 
 
@@ -172,6 +230,7 @@ def _differences(differences: Sequence[Difference]) -> Table:
             f"{one.win:,}/{one.tie:,}/{one.loss:,}",
             f"[{style}]{better}[/]" if better else "",
         )
+    _scale(table, axis, "", "", "")
     return table
 
 
@@ -183,6 +242,7 @@ def _overlaps(report: Comparison) -> Table:
         style = "bold" if name == "all" else "cyan"
         drawn = _drawn(figure, axis, style, report.overlap.value)
         _row(table, _plain(name), drawn, number(figure.value), _interval(figure), f"{figure.n:,}")
+    _scale(table, axis, "")
     return table
 
 
@@ -235,9 +295,11 @@ def _drawn(figure: Figure, axis: Axis, style: str, mark: float | None = None) ->
     return Text("".join(cells), style=style)
 
 
-def _scale(axis: Axis) -> str:
-    ends = f"{axis.low:g}", f"{axis.high:g}"
-    return ends[0] + ends[1].rjust(WIDTH - len(ends[0]))
+def _scale(table: Table, axis: Axis, *before: str) -> None:
+    """A last row that tells the ends of the plot, which stands after the columns `before`."""
+    if _roomy():
+        low, high = f"{axis.low:g}", f"{axis.high:g}"
+        _row(table, *before, Text(low + high.rjust(WIDTH - len(low)), style="dim"))
 
 
 def _cell(axis: Axis, value: float) -> int:

@@ -1,4 +1,4 @@
-"""The verbs that measure: evaluate, compare."""
+"""The verbs that measure: evaluate, compare, tune."""
 
 import shlex
 import sys
@@ -179,3 +179,54 @@ def compare(
         show.print_json(report.as_json())
     else:
         print_comparison(report)
+
+
+def tune(
+    store: StoreOption = DEFAULT,
+    label: Labels = [],  # noqa: B006
+    qrels: Qrels = None,
+    queries: Queries = None,
+    links: Links = None,
+    kind: Kinds = [],  # noqa: B006
+    events: Events = None,
+    split: Split = "",
+    query_split: QuerySplit = "",
+    gallery_split: GallerySplit = "",
+    variants: Variants = False,
+    measure: Measure = "",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Weightings tried in each of five searches.")] = 120,
+    minutes: Annotated[float, typer.Option("--minutes", help="After which nothing new is tried.")] = 15.0,
+    settings: Annotated[
+        bool, typer.Option("--settings/--weights-only", help="Also other settings of the signals.")
+    ] = True,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where settings are written.")] = Path(
+        "sosie.toml"
+    ),
+    html: Html = None,
+    as_json: Json = False,
+) -> None:
+    """Choose weights and settings by a truth; write them where they are better by more than chance.
+
+    With --split, they are chosen on val, answered from train, and test is read once at the end. They count
+    once the store is built with the file as its settings.
+    """
+    from sosie.cli import show
+    from sosie.cli.figures import print_tuning
+    from sosie.engine.shop import Store
+    from sosie.evaluate.tune import Effort
+    from sosie.evaluate.tune import tune as tuned
+
+    truth = truth_of(
+        label, None, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+    )  # fmt: skip
+    effort = Effort(trials, minutes, settings)
+    with show.progress() as progress:
+        report = tuned(Store(store), truth, measure or truth.measure, out, effort, command_line(), progress)
+    if html:
+        from sosie.pages import tuning_page
+
+        show.write_page(html, tuning_page(report))
+    if as_json:
+        show.print_json(report.as_json())
+    else:
+        print_tuning(report)

@@ -5,5 +5,6 @@ from sosie.pages.comparison import comparison_page
 from sosie.pages.evaluation import evaluation_page
 from sosie.pages.hits import Section, hits_page
 from sosie.pages.reasons import reasons
+from sosie.pages.tuning import tuning_page
 
-__all__ = ["Section", "check_page", "comparison_page", "evaluation_page", "hits_page", "reasons"]
+__all__ = ["Section", "check_page", "comparison_page", "evaluation_page", "hits_page", "reasons", "tuning_page"]

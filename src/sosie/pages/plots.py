@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from sosie.pages.wording import number, spoken
+from sosie.pages.wording import amount, number, spoken
 from sosie.reports import Bin, Figure
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of a scale that people read without effort
@@ -42,6 +42,7 @@ class Point:
     size: float
     chosen: bool = False
     front: bool = False  # nothing is better in both
+    mark: str = ""  # written beside the dot, such as the number of its row in a table
 
 
 def axis_of(values: Iterable[float], *, bounds: tuple[float, float] | None = None, about: int = 5) -> Axis:
@@ -90,6 +91,19 @@ def interval(
         inside.append(Markup('<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(low, high))
     if math.isfinite(figure.value):
         inside.append(Markup('<circle cx="{}%" cy="50%" r="5"/>').format(axis.at(figure.value)))
+    return Markup('<svg class="interval {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        css, said, said, Markup("").join(inside)
+    )
+
+
+def dumbbell(before: float, after: float, axis: Axis, css: str = "", *, name: str = "") -> Markup:
+    """One row of changes: an open dot before, a filled one after, the way between them."""
+    one, two = axis.at(before), axis.at(after)
+    said = f"{name}: {number(before)} before, {number(after)} after"
+    inside = [_line("grid", axis.at(tick)) for tick in axis.ticks]
+    inside.append(Markup('<line class="reach" x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(one, two))
+    inside.append(Markup('<circle class="before" cx="{}%" cy="50%" r="5"/>').format(one))
+    inside.append(Markup('<circle cx="{}%" cy="50%" r="5"/>').format(two))
     return Markup('<svg class="interval {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
         css, said, said, Markup("").join(inside)
     )
@@ -177,28 +191,32 @@ def histogram(edges: Sequence[float], counts: Sequence[int], label: str, css: st
 
 
 def scatter(points: Sequence[Point], x: str, y: str, size: str) -> Markup:
-    """Quality over cost, the third thing as the area of a dot; the best that can be had are joined, the chosen marked.
+    """Quality over cost, the third thing as the area of a dot; the best at each cost are joined, the chosen marked.
 
     The horizontal axis is logarithmic.
     """
     across, up = log_axis(point.x for point in points), axis_of((point.y for point in points), about=4)
     most = max((point.size for point in points), default=1.0)
-    front = sorted((point for point in points if point.front), key=lambda point: point.x)
+    front: list[Point] = []
+    for point in sorted((point for point in points if point.front), key=lambda point: (point.x, -point.y)):
+        if not front or point.y > front[-1].y:  # the others are there for the third thing
+            front.append(point)
     place = {point: (across.at(point.x), _r(100 - up.at(point.y))) for point in points}
     drawn = [_segment("path", place[one], place[two]) for one, two in pairwise(front)]
     for point in sorted(points, key=lambda point: (point.chosen, -point.size)):
         css = "chosen" if point.chosen else "front" if point.front else "other"
-        label = f"{point.label}: {y} {number(point.y)}, {x} {point.x:,.3g}, {size} {point.size:,.3g}"
-        drawn.append(_dot(*place[point], _radius(point.size, most), label, css))
+        drawn.append(_dot(*place[point], _radius(point.size, most), _said(point, x, y, size), css))
+        if point.mark:
+            drawn.append(_beside(*place[point], _radius(point.size, most), point.mark))
         if point.chosen:
             drawn.append(_callout(*place[point], point.label))
     chosen = next((point for point in points if point.chosen), None)
-    said = f"{y} over {x}, {len(points)} settings" + (
-        f"; chosen: {chosen.label}, {y} {number(chosen.y)}, {x} {chosen.x:,.3g}, {size} {chosen.size:,.3g}"
-        if chosen
-        else ""
-    )
+    said = f"{y} over {x}, {len(points)} settings" + (f"; chosen: {_said(chosen, x, y, size)}" if chosen else "")
     return _plane(across, up, x, y, said, drawn, "wide")
+
+
+def _said(point: Point, x: str, y: str, size: str) -> str:
+    return f"{point.label}: {y} {number(point.y)}, {x} {amount(point.x)}, {size} {amount(point.size)}"
 
 
 def _plane(across: Axis, up: Axis, x: str, y: str, said: str, inside: Iterable[Markup], css: str) -> Markup:
@@ -239,6 +257,12 @@ def _callout(x: float, y: float, label: str) -> Markup:
     )
 
 
+def _beside(x: float, y: float, radius: float, mark: str) -> Markup:
+    return Markup('<text class="number" x="{}%" y="{}%" dx="{}" dy="{}">{}</text>').format(
+        x, y, round(0.7 * radius + 2, 1), round(-0.7 * radius - 2, 1), mark
+    )
+
+
 def _radius(value: float, most: float) -> float:
     smallest, largest = DOTS
     return round(max(smallest, largest * math.sqrt(max(value, 0.0) / most if most > 0 else 0.0)), 1)
@@ -249,7 +273,7 @@ def _anchor(at: float) -> str:
 
 
 def _tick(value: float, signed: bool = False) -> str:
-    text = f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.2g}"
+    text = f"{value:,.10g}" if abs(value) < 1e6 else f"{value:.3g}"
     return f"+{text}" if signed and value > 0 else text.replace("-", "−")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sosie.errors import PictureError
 from sosie.media import thumbnail
-from sosie.pages.wording import bounds, chance, counted, number, signed
+from sosie.pages.wording import amount, bounds, chance, counted, number, signed
 from sosie.types import Product
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "amount": amount,
         "bounds": bounds,
         "chance": chance,
         "count": "{:,}".format,

@@ -69,6 +69,13 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
+def amount(value: float) -> str:
+    """A time, a size or a weight: three digits that count, whole from 100 on."""
+    if not math.isfinite(value):
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
 def bounds(figure: Figure, *, sign: bool = False) -> str:
     """The interval, as "[0.812, 0.871]"."""
     shown = signed if sign else number
