@@ -31,6 +31,13 @@ Kinds = Annotated[list[str], typer.Option("--kind", metavar="KIND", help="Only l
 Events = Annotated[
     Path | None, typer.Option("--events", metavar="FILE", help="What users took: user, product, time, kind.")
 ]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at", help="Events to be found: the last of each user, or those from a time or a share (80%) of them on."
+    ),
+]
+Repeats = Annotated[bool, typer.Option("--repeats", help="What a user has taken already may be found again.")]
 Split = Annotated[str, typer.Option("--split", metavar="COLUMN", help="Column that tells train, val and test.")]
 QuerySplit = Annotated[str, typer.Option("--query-split", help="Which products ask; test unless told.")]
 GallerySplit = Annotated[str, typer.Option("--gallery-split", help="Which may answer, such as train,val; all others.")]
@@ -48,6 +55,8 @@ def truth_of(
     links: Path | None,
     kind: list[str],
     events: Path | None,
+    at: str,
+    repeats: bool,
     split: str,
     query_split: str,
     gallery_split: str,
@@ -63,6 +72,8 @@ def truth_of(
         gallery_split=tuple(filter(None, (part.strip() for part in gallery_split.split(",")))),
         kinds=tuple(kind),
         variants=variants,
+        at=at,
+        repeats=repeats,
     )
     return Truth(tuple(label), pairs, qrels, queries, links, events, options)
 
@@ -81,6 +92,8 @@ def evaluate(
     links: Links = None,
     kind: Kinds = [],  # noqa: B006
     events: Events = None,
+    at: At = "last",
+    repeats: Repeats = False,
     split: Split = "",
     query_split: QuerySplit = "",
     gallery_split: GallerySplit = "",
@@ -97,8 +110,12 @@ def evaluate(
     write_run: Annotated[
         Path | None, typer.Option("--write-run", metavar="FILE", help="Write the store's answers as a TREC run.")
     ] = None,
+    write_qrels: Annotated[
+        Path | None, typer.Option("--write-qrels", metavar="FILE", help="Write what is relevant as TREC judgements.")
+    ] = None,
     per_query: Annotated[
-        Path | None, typer.Option("--per-query", metavar="FILE", help="Write the values of each question as Parquet.")
+        Path | None,
+        typer.Option("--per-query", metavar="FILE", help="Write the values of each question, or pair, as Parquet."),
     ] = None,
     html: Html = None,
     as_json: Json = False,
@@ -115,7 +132,7 @@ def evaluate(
     from sosie.scoring import read_weights
 
     truth = truth_of(
-        label, pairs, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+        label, pairs, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
     options = Options(measure=measure or truth.measure, weights=read_weights(weights), strict=strict, beside=beside)
     with show.progress() as progress:
@@ -125,6 +142,7 @@ def evaluate(
             options=options,
             run=run,
             write_run_to=write_run,
+            write_qrels_to=write_qrels,
             per_query=per_query,
             command=command_line(),
             progress=progress,
@@ -149,6 +167,8 @@ def compare(
     links: Links = None,
     kind: Kinds = [],  # noqa: B006
     events: Events = None,
+    at: At = "last",
+    repeats: Repeats = False,
     split: Split = "",
     query_split: QuerySplit = "",
     gallery_split: GallerySplit = "",
@@ -167,7 +187,7 @@ def compare(
     from sosie.evaluate.sides import compare_sides
 
     truth = truth_of(
-        label, None, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+        label, None, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
     with show.progress() as progress:
         report = compare_sides(a, b, store, truth, measure or truth.measure, command_line(), progress)
@@ -189,6 +209,8 @@ def tune(
     links: Links = None,
     kind: Kinds = [],  # noqa: B006
     events: Events = None,
+    at: At = "last",
+    repeats: Repeats = False,
     split: Split = "",
     query_split: QuerySplit = "",
     gallery_split: GallerySplit = "",
@@ -217,7 +239,7 @@ def tune(
     from sosie.evaluate.tune import tune as tuned
 
     truth = truth_of(
-        label, None, qrels, queries, links, kind, events, split, query_split, gallery_split, variants
+        label, None, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
     effort = Effort(trials, minutes, settings)
     with show.progress() as progress:

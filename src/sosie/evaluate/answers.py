@@ -1,19 +1,33 @@
 """The store's own ways to answer the questions of a task: the fused score, and each signal alone."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from sosie.engine.candidates import Candidates
 from sosie.engine.questions import EXACT, EXACT_SCALE, Encoders, understand
+from sosie.errors import QuestionError
 from sosie.evaluate.system import System
-from sosie.evaluate.task import Task
-from sosie.scoring import chosen_weights, omegas
+from sosie.evaluate.task import Task, part_of
+from sosie.scoring import chosen_weights
 from sosie.store import Snapshot
-from sosie.types import Matrix, Progress, Rows
+from sosie.types import Mask, Matrix, Progress, Rows, Vector
 
 FUSED = "fused"
+BLOCK = 8_192  # pairs, or rows, that are looked at together
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A signal as other settings would make it."""
+
+    questions: Matrix  # (questions, dim)
+    gallery: Matrix  # (gallery, dim)
+    sigma: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,27 +37,66 @@ class Asked:
     snapshot: Snapshot
     task: Task
     vectors: Mapping[str, Matrix] | None = None  # (questions, dim) of words and pictures; None = products
-    words: Matrix | None = None  # (questions, gallery) share of the words found literally
+    words: Any = None  # share of the words found literally, (questions, gallery), SciPy's; None = no question has any
+    worded: Mask | None = None  # (questions,) which have
+    made: Mapping[str, Made] = field(default_factory=dict)
 
     @property
     def same(self) -> bool:
         """Whether every product of the gallery asks, in its order: scores are then symmetric."""
-        return self.vectors is None and np.array_equal(np.asarray(self.task.asked), self.task.gallery)
+        return self.vectors is None and not self.made and np.array_equal(np.asarray(self.task.asked), self.task.gallery)
 
-    @property
+    @cached_property
     def signals(self) -> tuple[str, ...]:
-        """The signals that the questions have."""
-        return self.snapshot.signals if self.vectors is None else tuple(self.vectors)
+        """The signals that both a question and a product of the gallery has."""
+        named = self.snapshot.signals if self.vectors is None else tuple(self.vectors)
+        asked = self.task.asked
+        return tuple(
+            signal
+            for signal in named
+            if self._any(signal, self.task.gallery) and (isinstance(asked, tuple) or self._any(signal, asked))
+        )
 
     def questions(self, signal: str) -> Matrix:
         """Vectors of the questions, (questions, dim); zeros where one says nothing to the signal."""
+        if signal in self.made:
+            return self.made[signal].questions
         if self.vectors is not None:
             return self.vectors[signal]
         return self.snapshot.vectors(signal, np.asarray(self.task.asked))
 
     def gallery(self, signal: str) -> Matrix:
         """Vectors of the gallery, (gallery, dim)."""
+        if signal in self.made:
+            return self.made[signal].gallery
         return self.snapshot.vectors(signal, self.task.gallery)
+
+    def sigma(self, signal: str) -> float:
+        """What a weight of the signal is divided by."""
+        if signal in self.made:
+            return self.made[signal].sigma
+        return EXACT_SCALE.sigma if signal == EXACT else self.snapshot.scales[signal].sigma
+
+    def dim(self, signal: str) -> int:
+        """Length of the signal's vectors."""
+        made = self.made.get(signal)
+        return made.gallery.shape[1] if made else self.snapshot.manifest.signals[signal].dim
+
+    def part(self, chosen: Rows) -> "Asked":
+        """Some of the questions; the gallery stays."""
+        if self.made:
+            raise ValueError("signals made another way are of all questions")
+        return replace(
+            self,
+            task=part_of(self.task, chosen),
+            vectors=None if self.vectors is None else {s: matrix[chosen] for s, matrix in self.vectors.items()},
+            words=None if self.words is None else self.words[chosen],
+            worded=None if self.worded is None else self.worded[chosen],
+        )
+
+    def _any(self, signal: str, rows: Rows) -> bool:
+        blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+        return any(self.snapshot.vectors(signal, block).any() for block in blocks)
 
 
 def ask(snapshot: Snapshot, task: Task, encoders: Encoders, progress: Progress | None = None) -> Asked:
@@ -53,19 +106,21 @@ def ask(snapshot: Snapshot, task: Task, encoders: Encoders, progress: Progress |
     candidates = Candidates.open(snapshot)
     dims = {signal: state.dim for signal, state in snapshot.manifest.signals.items()}
     vectors = {signal: np.zeros((task.size, dim), np.float32) for signal, dim in dims.items()}
-    words: Matrix | None = None
+    nothing = sparse.csr_array((1, len(task.gallery)), dtype=np.float32)
+    words = [nothing] * task.size
+    worded = np.zeros(task.size, np.bool_)
     for at, query in enumerate(task.asked):
         sought = understand(candidates, replace(query, weights=dict.fromkeys(defaults(snapshot), 1.0)), encoders)
         if sought is not None:
             for signal, vector in sought.vectors.items():
                 vectors[signal][at] = vector
             if sought.words is not None:
-                if words is None:
-                    words = np.zeros((task.size, len(task.gallery)), np.float32)
-                words[at] = sought.words[task.gallery] / np.float32(sought.shares[EXACT])
+                found = sought.words[task.gallery] / np.float32(sought.shares[EXACT])
+                words[at], worded[at] = sparse.csr_array(found[None]), True
         if progress is not None:
             progress("asking", at + 1, task.size)
-    return Asked(snapshot, task, {signal: matrix for signal, matrix in vectors.items() if matrix.any()}, words)
+    asked = Asked(snapshot, task, {signal: matrix for signal, matrix in vectors.items() if matrix.any()})
+    return replace(asked, words=sparse.vstack(words, format="csr"), worded=worded) if worded.any() else asked
 
 
 def defaults(snapshot: Snapshot) -> dict[str, float]:
@@ -74,31 +129,41 @@ def defaults(snapshot: Snapshot) -> dict[str, float]:
     return dict(snapshot.weights) | ({EXACT: exact.weight} if exact.enabled else {})
 
 
-def fused(asked: Asked, weights: Mapping[str, float] | None = None, name: str = FUSED) -> System:
-    """The store's answer at its default weights, those that `weights` names replaced.
+def weighted(asked: Asked, weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """The weight of each signal that decides: those of weight 0, and those the questions lack, are left out.
 
-    Raises QuestionError for an unknown signal.
+    `weights` replace the defaults of the signals they name. Raises QuestionError for an unknown signal, and where
+    nothing is left to decide.
     """
-    snapshot = asked.snapshot
-    chosen = chosen_weights(defaults(snapshot), weights)
-    omega = {s: w for s, w in omegas(chosen, snapshot.scales).items() if s in asked.signals}
-    mass = np.zeros(asked.task.size, np.float32)
-    left, right = [np.zeros((asked.task.size, 0), np.float32)], [np.zeros((len(asked.task.gallery), 0), np.float32)]
-    for signal, value in omega.items():
+    chosen = chosen_weights(defaults(asked.snapshot), weights)
+    there = (*asked.signals, *([EXACT] if asked.words is not None else []))
+    deciding = {signal: chosen[signal] for signal in there if signal in chosen}
+    if not deciding:
+        raise QuestionError(
+            f"{asked.task.name}: its questions speak to {', '.join(there) or 'no signal of this store'}, "
+            f"but only {', '.join(chosen)} {'has' if len(chosen) == 1 else 'have'} a weight."
+        )
+    return deciding
+
+
+def fused(asked: Asked, weights: Mapping[str, float] | None = None, name: str = FUSED) -> System:
+    """The store's answer at its default weights, those that `weights` names replaced. Raises as `weighted` does."""
+    omega = {signal: weight / asked.sigma(signal) for signal, weight in weighted(asked, weights).items()}
+    share = np.float32(omega.pop(EXACT, 0.0))
+    ends = np.cumsum([0, *map(asked.dim, omega)]).tolist()
+    mass: Vector = np.zeros(asked.task.size, np.float32) if asked.worded is None else asked.worded * share
+    left = np.empty((asked.task.size, ends[-1]), np.float32)
+    right = left if asked.same else np.empty((len(asked.task.gallery), ends[-1]), np.float32)
+    for signal, start, stop in zip(omega, ends, ends[1:], strict=False):
         # Square roots on both sides keep the product symmetric where every product asks every other.
-        root = np.float32(np.sqrt(value))
+        root = np.float32(np.sqrt(omega[signal]))
         questions = asked.questions(signal)
-        mass += np.float32(value) * questions.any(axis=1)
-        left.append(questions * root)
-        right.append(left[-1] if asked.same else asked.gallery(signal) * root)
-    more = None
-    if asked.words is not None and EXACT in chosen:
-        share = np.float32(chosen[EXACT] / EXACT_SCALE.sigma)
-        mass += share
-        more = asked.words * share
-    questions = np.hstack(left)
-    gallery = questions if asked.same else np.hstack(right)
-    return System(name, "fused", questions, gallery, more, np.where(mass > 0, mass, np.float32(1)))
+        mass += np.float32(omega[signal]) * questions.any(axis=1)
+        np.multiply(questions, root, out=left[:, start:stop])
+        if right is not left:
+            np.multiply(asked.gallery(signal), root, out=right[:, start:stop])
+    more = asked.words * share if share else None
+    return System(name, "fused", left, right, more, np.where(mass > 0, mass, np.float32(1)))
 
 
 def alone(asked: Asked) -> Iterator[System]:
@@ -107,18 +172,19 @@ def alone(asked: Asked) -> Iterator[System]:
         gallery = asked.gallery(signal)
         yield System(signal, "signal", gallery if asked.same else asked.questions(signal), gallery)
     if asked.words is not None:
-        nothing = np.zeros((1, 1), np.float32)
-        yield System(
-            EXACT, "signal", nothing.repeat(asked.task.size, 0), nothing.repeat(len(asked.task.gallery), 0), asked.words
-        )
+        left, right = (np.zeros((size, 1), np.float32) for size in asked.words.shape)
+        yield System(EXACT, "signal", left, right, asked.words)
 
 
-def pair_scores(system: System, questions: Rows, gallery: Rows) -> Matrix:
-    """Scores of some pairs (question, place in the gallery), (pairs,), divided by the system's mass."""
-    left, right = system.questions[questions], system.gallery[gallery]
-    scores = np.asarray(left.multiply(right).sum(axis=1)).ravel() if hasattr(left, "multiply") else None
-    if scores is None:
-        scores = np.einsum("ij,ij->i", left, right)
-    if system.mass is not None:
-        scores = scores / system.mass[questions]
-    return np.asarray(scores, np.float32)
+def pair_scores(system: System, questions: Rows, gallery: Rows) -> Vector:
+    """Scores of some pairs (question, row of the gallery), (pairs,); words found literally don't count."""
+    scores = np.empty(len(questions), np.float32)
+    for start in range(0, len(questions), BLOCK):
+        some = slice(start, start + BLOCK)
+        left: Any = system.questions[questions[some]]
+        right: Any = system.gallery[gallery[some]]
+        if sparse.issparse(left):
+            scores[some] = left.multiply(right).sum(axis=1)
+        else:
+            scores[some] = np.einsum("ij,ij->i", left, right)
+    return scores if system.mass is None else scores / system.mass[questions]

@@ -1,15 +1,15 @@
 """Which of two is better: stores, weightings or runs, on the same questions, question by question."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sosie.errors import TruthError
 from sosie.evaluate.cases import case
-from sosie.evaluate.slices import groups
+from sosie.evaluate.slices import LEAST, groups
 from sosie.evaluate.task import Task
 from sosie.evaluate.values import Top, Values
 from sosie.metrics.intervals import holm, interval, paired
@@ -21,7 +21,9 @@ from sosie.types import Rows
 LEVEL = 0.05
 PERSISTENCE = 0.9  # of the reader of a list: nine in ten go on to the next answer
 SHOWN = 8  # questions that changed most
-CATEGORIES = 12  # of which the overlap of neighbours is told, the largest
+CATEGORIES = 12  # that are told of, the largest
+
+Chosen = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,17 @@ def compare(a: Side, b: Side, measure: str, reproduce: Mapping[str, str]) -> Com
 
     Raises TruthError where they have no question in common.
     """
-    started = time.perf_counter()
     left, right = _common(a, b)
     clusters = None if a.task.clusters is None else a.task.clusters[left]
+    judged = measure in a.values and measure in b.values
     overlap = rank_biased_overlap(*_same_numbers(a, b, left, right), PERSISTENCE)
-    parts = {name: mask[left] for name, mask in _parts(a)}
+    parts = _parts(a, left)
     differences = _corrected(
         [
             *(_difference(a, b, left, right, name, clusters) for name in a.values if name in b.values),
             *(
                 _difference(a, b, left, right, measure, clusters, mask, where)
-                for where, mask in parts.items()
-                if measure in a.values and measure in b.values
+                for where, mask in (parts.items() if judged else ())
             ),
         ]
     )
@@ -67,20 +68,20 @@ def compare(a: Side, b: Side, measure: str, reproduce: Mapping[str, str]) -> Com
         a=a.name,
         b=b.name,
         truth=a.task.name if a.values else "",
-        measure=measure,
+        measure=measure if judged else "",
         queries=len(left),
         differences=differences,
         overlap=interval(overlap, clusters),
         overlap_by={
             where.removeprefix("category="): interval(overlap[mask], None if clusters is None else clusters[mask])
-            for where, mask in sorted(parts.items(), key=lambda one: -int(one[1].sum()))
+            for where, mask in parts.items()
             if where.startswith("category=")
         },
         verdict=_verdict(a, b, whole, float(overlap.mean())),
         changed=tuple(_changed(a, b, left, right, measure, overlap)),
-        notes=(*a.task.notes, *notes),
+        notes=tuple(dict.fromkeys((*a.task.notes, *b.task.notes, *notes))),
         reproduce=dict(reproduce),
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
     )
 
 
@@ -106,10 +107,18 @@ def _same_numbers(a: Side, b: Side, left: Rows, right: Rows) -> tuple[Rows, Rows
     return tables[0][a.top.places[left]], tables[1][b.top.places[right]]
 
 
-def _parts(side: Side) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Slices of the questions: the largest of the categories and labels."""
-    found = [(f"{by}={value}", mask) for by, value, mask in groups(side.snapshot, side.task)]
-    yield from sorted(found, key=lambda one: -int(one[1].sum()))[:CATEGORIES]
+def _parts(side: Side, questions: Rows) -> dict[str, Chosen]:
+    """Slices of some questions, the largest first: of each way to slice at most CATEGORIES, of LEAST questions each.
+
+    The others must be LEAST, too: a slice of all questions says nothing new.
+    """
+    found: dict[str, dict[str, Chosen]] = {}
+    for by, value, inside in groups(side.snapshot, side.task):
+        mask = inside[questions]
+        if LEAST <= mask.sum() <= len(mask) - LEAST:
+            found.setdefault(by, {})[f"{by}={value}"] = mask
+    largest = (sorted(some.items(), key=lambda one: -int(one[1].sum()))[:CATEGORIES] for some in found.values())
+    return dict(chain.from_iterable(largest))
 
 
 def _difference(
@@ -119,7 +128,7 @@ def _difference(
     right: Rows,
     measure: str,
     clusters: NDArray[np.int64] | None,
-    mask: NDArray[np.bool_] | None = None,
+    mask: Chosen | None = None,
     where: str = "",
 ) -> Difference:
     some = slice(None) if mask is None else mask

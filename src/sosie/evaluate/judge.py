@@ -3,23 +3,22 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 import numpy as np
 
 from sosie.engine.questions import Encoders
 from sosie.errors import TruthError
-from sosie.evaluate.answers import Asked, alone, ask, fused
+from sosie.evaluate.answers import Asked, alone, ask, fused, weighted
 from sosie.evaluate.baselines import baselines
-from sosie.evaluate.cases import worst_and_best
+from sosie.evaluate.cases import first_rows, worst_and_best
 from sosie.evaluate.leaks import find_leaks
 from sosie.evaluate.slices import slices
 from sosie.evaluate.system import System
-from sosie.evaluate.task import Task, part_of
+from sosie.evaluate.task import Task
 from sosie.evaluate.values import Top, Values, values_of
 from sosie.metrics.intervals import holm, interval, paired
 from sosie.metrics.lists import coverage, diversity, gini
-from sosie.metrics.ranking import DEFAULT
+from sosie.metrics.ranking import DEFAULT, check_names
 from sosie.reports import Evaluation, Figure, Leak, Measured
 from sosie.store import Snapshot
 from sosie.types import Progress, Rows
@@ -41,6 +40,11 @@ class Options:
     cases: int = 8  # worst and best questions that are shown
     reproduce: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All measures, the main one first, each once."""
+        return tuple(dict.fromkeys((self.measure, *self.measures)))
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -50,7 +54,6 @@ class Judged:
     task: Task
     values: Mapping[str, Values]  # measure -> of the fused answer
     others: Mapping[str, tuple[Rows, Values]]  # system -> the questions it answered, its values of the main measure
-    top: Top
 
 
 def judge(
@@ -62,61 +65,88 @@ def judge(
     TruthError where no question has anything relevant, for an unknown measure, and with `strict` for grave leaks.
     """
     started = time.perf_counter()
-    counts = task.relevance.counts(np.arange(task.size))
-    if not counts.any():
-        raise TruthError(
-            f"{task.name}: nothing in the gallery of {len(task.titles):,} products is relevant to any question."
-        )
-    leaks = find_leaks(snapshot, task, progress)
-    if options.strict:
-        refuse_leaks(task, leaks)
-    names = tuple(dict.fromkeys((options.measure, *options.measures)))
+    leaks = checked(snapshot, task, options, progress)
     asked = ask(snapshot, task, encoders, progress)
-    values, top = values_of(fused(asked, options.weights), task, names, progress)
+    system = fused(asked, options.weights)
+    values, top = values_of(system, task, options.names, progress)
     main = values[options.measure]
     others: dict[str, tuple[Rows, Values]] = {}
-    measured: list[Measured] = []
-    if options.beside:
-        sample = _sample(counts)
-        for system in _beside(snapshot, part_of(task, sample), asked, encoders, progress):
-            few = part_of(task, sample)
-            found, _ = values_of(system, few, names, progress)
-            others[system.name] = (sample, found[options.measure])
-            difference, p = paired(found[options.measure], main[sample], few.clusters)
-            figures = {name: interval(found[name], few.clusters) for name in names}
-            measured.append(Measured(system.name, system.kind, figures, difference, p))
+    measured = []
+    sample = _sample(main)
+    part = asked.part(sample)
+    for other in other_systems(part, options, progress):
+        found, _ = values_of(other, part.task, options.names, progress)
+        others[other.name] = (sample, found[options.measure])
+        difference, p = paired(found[options.measure], main[sample], part.task.clusters)
+        figures = {name: interval(found[name], part.task.clusters) for name in options.names}
+        measured.append(Measured(other.name, other.kind, figures, difference, p))
+    report = summed_up(snapshot, task, options, values, top)
+    report = replace(
+        report,
+        metrics={**report.metrics, **_diversity(system, task, top)},
+        baselines=tuple(measured),
+        beaten_by=not_beaten(measured),
+        leaks=leaks,
+        notes=(*report.notes, *_unanswered(top, main)),
+        seconds=time.perf_counter() - started,
+    )
+    return Judged(report, task, values, others)
+
+
+def checked(snapshot: Snapshot, task: Task, options: Options, progress: Progress | None) -> tuple[Leak, ...]:
+    """The leaks of a task that can be judged. Raises TruthError, as `judge` says."""
+    check_names(options.names)
+    if not task.relevance.counts(np.arange(task.size)).any():
+        raise TruthError(f"{task.name}: nothing in the gallery of {len(task.titles):,} products answers any question.")
+    leaks = find_leaks(snapshot, task, progress)
+    grave = [leak for leak in leaks if leak.grave]
+    if options.strict and grave:
+        raise TruthError(
+            f"{task.name}: refused, since figures would be inflated.\n"
+            + "\n".join(f"  {leak.what} {leak.advice}" for leak in grave)
+        )
+    return leaks
+
+
+def summed_up(snapshot: Snapshot, task: Task, options: Options, values: Mapping[str, Values], top: Top) -> Evaluation:
+    """The values of all questions as a report, whoever gave the answers."""
+    main = values[options.measure]
     worst, best = worst_and_best(snapshot, task, top, main, options.cases)
-    report = Evaluation(
+    depth = top.places.shape[1]
+    deep = [name for name in options.names if _depth(name) > len(task.titles)]
+    too_deep = f"{', '.join(deep)}: look deeper than the gallery's {len(task.titles):,} products."
+    return Evaluation(
         store=str(snapshot.store),
         version=snapshot.version,
         truth=task.name,
         measure=options.measure,
         queries=task.size,
-        without_relevant=int(np.count_nonzero(counts == 0)),
+        without_relevant=int(np.isnan(main).sum()),
         gallery=len(task.titles),
-        metrics={name: interval(values[name], task.clusters) for name in names} | _diversity(asked, top),
-        baselines=tuple(measured),
-        beaten_by=not_beaten(measured),
+        metrics={name: interval(values[name], task.clusters) for name in options.names},
+        baselines=(),
+        beaten_by=(),
         slices=slices(snapshot, task, main, task.clusters),
-        leaks=leaks,
+        leaks=(),
         worst=worst,
         best=best,
-        notes=task.notes,
+        notes=(*task.notes, *([too_deep] if deep else [])),
         reproduce=dict(options.reproduce),
-        seconds=time.perf_counter() - started,
-        lists=_lists(task, top),
+        seconds=0.0,
+        lists={
+            f"coverage@{depth}": coverage(top.places, len(task.titles)),
+            f"gini@{depth}": gini(top.places, len(task.titles)),
+        },
     )
-    return Judged(report, task, values, others, top)
 
 
-def refuse_leaks(task: Task, leaks: Sequence[Leak]) -> None:
-    """Raise TruthError where a leak would inflate figures."""
-    grave = [leak for leak in leaks if leak.grave]
-    if grave:
-        raise TruthError(
-            f"{task.name}: refused, since figures would be inflated.\n"
-            + "\n".join(f"  {leak.what} {leak.advice}" for leak in grave)
-        )
+def other_systems(asked: Asked, options: Options, progress: Progress | None) -> Iterator[System]:
+    """Each signal alone, but for one that is all there is to the fused answer, and the baselines."""
+    if not options.beside:
+        return
+    deciding = list(weighted(asked, options.weights))
+    yield from (one for one in alone(asked) if [one.name] != deciding)
+    yield from baselines(asked.snapshot, asked.task, progress)
 
 
 def not_beaten(measured: Sequence[Measured]) -> tuple[str, ...]:
@@ -131,36 +161,30 @@ def not_beaten(measured: Sequence[Measured]) -> tuple[str, ...]:
     )
 
 
-def _sample(counts: Rows) -> Rows:
-    there = np.flatnonzero(counts)
+def _sample(main: Values) -> Rows:
+    """Questions that have a value, at most SAMPLE of them, evenly chosen."""
+    there = np.flatnonzero(~np.isnan(main))
     if len(there) <= SAMPLE:
         return there
     return there[np.linspace(0, len(there) - 1, SAMPLE).astype(np.int64)]
 
 
-def _beside(
-    snapshot: Snapshot, task: Task, asked: Asked, encoders: Encoders, progress: Progress | None
-) -> Iterator[System]:
-    few = asked if task is asked.task else ask(snapshot, task, encoders, progress)
-    return chain(alone(few), baselines(snapshot, task, progress))
+def _depth(measure: str) -> int:
+    k = measure.partition("@")[2]
+    return int(k) if k.isdigit() else 0
 
 
-def _diversity(asked: Asked, top: Top) -> dict[str, Figure]:
+def _unanswered(top: Top, main: Values) -> list[str]:
+    silent = np.count_nonzero((top.places[~np.isnan(main)] < 0).all(axis=1))
+    return [f"{silent:,} questions got no answer: they say nothing to the signals."] if silent else []
+
+
+def _diversity(system: System, task: Task, top: Top) -> dict[str, Figure]:
     """Mean distance of the answers of a list from each other, by the fused score."""
-    whole = fused(replace(asked, words=None))
     some = np.unique(np.linspace(0, len(top.places) - 1, min(len(top.places), LISTS)).astype(np.int64))
     places = top.places[some]
-    order = np.argsort(asked.task.places, kind="stable")
-    rows = order[np.searchsorted(asked.task.places, np.maximum(places, 0), sorter=order)]
-    vectors = whole.gallery[rows.ravel()]
+    rows = np.searchsorted(task.gallery, first_rows(task, np.maximum(places, 0).ravel()))
+    vectors = system.gallery[rows]
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32).reshape(*rows.shape, -1)
+    unit = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32).reshape(*places.shape, -1)
     return {f"diversity@{places.shape[1]}": interval(diversity(unit, places >= 0))}
-
-
-def _lists(task: Task, top: Top) -> dict[str, float]:
-    depth = top.places.shape[1]
-    return {
-        f"coverage@{depth}": coverage(top.places, len(task.titles)),
-        f"gini@{depth}": gini(top.places, len(task.titles)),
-    }

@@ -100,7 +100,9 @@ def _gallery(system: System, task: Task) -> _Gallery:
 def _asked(system: System, task: Task, gallery: _Gallery, start: int, stop: int) -> _Asked:
     vectors = _rows(system.questions[start:stop])
     long = lengths(vectors)
-    more = None if system.more is None else np.asarray(system.more[start:stop])
+    more = None if system.more is None else system.more[start:stop]
+    if more is not None and sparse.issparse(more):
+        more = more.toarray()
     bound = long * gallery.longest
     if more is not None:
         bound += np.abs(more).max(axis=1, initial=0)

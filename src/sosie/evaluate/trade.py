@@ -3,26 +3,26 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
 from sosie.config import Config, parse_config
 from sosie.encoders import make_encoders
 from sosie.engine.encode import encode_products
+from sosie.engine.questions import EXACT
 from sosie.engine.shop import Store
-from sosie.evaluate.answers import Asked
+from sosie.evaluate.answers import Asked, Made
 from sosie.evaluate.pool import Pool, replaced
-from sosie.evaluate.system import System
 from sosie.metrics.intervals import holm, interval, paired
 from sosie.reports import Trade
 from sosie.scoring import apply_scale, fit_scale
-from sosie.types import Matrix, Product, Progress, Rows
+from sosie.types import Matrix, Progress, Rows
 
 LEVEL = 0.05
 TIMED = 15  # questions whose time is taken
 LARGEST = 50_000  # products beyond which encoding them anew for a trial would take too long
 BATCH = 1_024
+BITS = (16, 8, 4)
 
 CHOICES: Mapping[str, Sequence[object]] = {
     "signals.image.dim": (64, 128, 512),
@@ -38,9 +38,9 @@ class _Way:
 
     name: str
     settings: Mapping[str, object]
-    pooled: Pool
     weights: Mapping[str, float]
-    gallery: Mapping[str, Matrix]  # what a question is scored against
+    asked: Asked
+    pooled: Pool
     bits: int = 32  # of a number
 
 
@@ -49,50 +49,49 @@ def trades(
     asked: Asked,
     pooled: Pool,
     weights: Mapping[str, float],
+    before: Mapping[str, float],
     measure: str,
     until: float,
     progress: Progress | None = None,
 ) -> tuple[tuple[Trade, ...], dict[str, object]]:
-    """Ways to set up the store, the present one first, and the settings that are better by more than chance.
+    """Ways to set up the store, that with `weights` first, and the setting that is better by more than chance.
 
-    Each is judged on the questions of `pooled` at `weights`; nothing new is tried after `until`. Settings that need
-    the products encoded anew are tried where products ask, in stores of at most LARGEST.
+    Each is judged on the questions of `pooled` and set beside the first; nothing new is tried after `until`. Of several
+    that are better the best alone is told: together they were not tried. Settings that need the products encoded anew
+    are tried where products ask, in stores of at most LARGEST.
     """
     base = pooled.values(weights, measure)
-    clusters = asked.task.clusters
-    ways, values = [], []
-    for way in _ways(store, asked, pooled, weights, until, progress):
-        ways.append(way)
-        values.append(way.pooled.values(way.weights, measure))
-    compared = [paired(base, one, clusters) for one in values]
-    ps = [1.0, *holm(np.array([p for _, p in compared[1:]]))] if len(ways) > 1 else [1.0]
-    made = [
-        Trade(
-            name=way.name,
-            settings=dict(way.settings),
-            quality=interval(value, clusters),
-            ms=_milliseconds(way, asked),
-            bytes=sum(matrix.shape[1] for matrix in way.gallery.values()) * way.bits // 8,
-            difference=difference,
-            p_holm=float(p),
+    made: list[Trade] = []
+    ps: list[float] = []
+    for way in _ways(store, asked, pooled, weights, before, until, progress):
+        values = way.pooled.values(way.weights, measure)
+        difference, p = paired(base, values, asked.task.clusters)
+        tried = bool(made) and way.weights is not before
+        ps.append(p)
+        made.append(
+            Trade(
+                name=way.name,
+                settings=dict(way.settings),
+                quality=interval(values, asked.task.clusters),
+                ms=_milliseconds(way),
+                bytes=sum(way.asked.dim(signal) for signal in _used(way)) * way.bits // 8,
+                difference=difference if tried else None,
+            )
         )
-        for way, value, (difference, _), p in zip(ways, values, compared, ps, strict=True)
-    ]
-    adopted = _adopted(made)
-    return tuple(replace(one, front=_on_front(one, made)) for one in made), adopted
+    some = [at for at, one in enumerate(made) if one.difference is not None]
+    for at, p in zip(some, holm([ps[at] for at in some]), strict=True):
+        made[at] = replace(made[at], p_holm=float(p))
+    return tuple(replace(one, front=_on_front(one, made)) for one in made), _adopted(made)
 
 
 def _adopted(made: Sequence[Trade]) -> dict[str, object]:
-    """Of each setting the value that is better by more than chance, the best of several."""
-    best: dict[str, Trade] = {}
-    for one in made[1:]:
-        gain = one.difference.value if one.difference else 0.0
-        if gain <= 0 or one.p_holm is None or one.p_holm >= LEVEL:
-            continue
-        for key in one.settings:
-            if key not in best or gain > (best[key].difference or one.quality).value:
-                best[key] = one
-    return {key: one.settings[key] for key, one in best.items()}
+    better = [
+        (one.difference.value, one.settings)
+        for one in made
+        if one.settings and one.difference and one.p_holm is not None
+        if one.difference.value > 0 and one.p_holm < LEVEL
+    ]
+    return dict(max(better, key=lambda one: one[0])[1]) if better else {}
 
 
 def _on_front(one: Trade, made: Sequence[Trade]) -> bool:
@@ -101,46 +100,62 @@ def _on_front(one: Trade, made: Sequence[Trade]) -> bool:
     return not any(all(a >= b for a, b in zip(other, mine, strict=True)) and other != mine for other in others)
 
 
+def _used(way: _Way) -> list[str]:
+    """The signals whose vectors a question is compared with."""
+    return [signal for signal in way.asked.signals if way.weights.get(signal)]
+
+
 def _ways(
-    store: Store, asked: Asked, pooled: Pool, weights: Mapping[str, float], until: float, progress: Progress | None
+    store: Store,
+    asked: Asked,
+    pooled: Pool,
+    weights: Mapping[str, float],
+    before: Mapping[str, float],
+    until: float,
+    progress: Progress | None,
 ) -> Iterator[_Way]:
-    used = [signal for signal in asked.signals if weights.get(signal)]
-    gallery = {signal: asked.gallery(signal) for signal in used}
-    yield _Way("now", {}, pooled, weights, gallery)
+    first = _Way("now" if weights == before else "tuned weights", {}, weights, asked, pooled)
+    yield first
+    if weights != before:
+        yield replace(first, name="now", weights=before)
+    used = [signal for signal in pooled.signals if weights.get(signal)]
     for signal in used:
         if len(used) > 1:
             rest = {s: w for s, w in weights.items() if s != signal}
-            others = {s: matrix for s, matrix in gallery.items() if s != signal}
-            yield _Way(f"without {signal}", {f"signals.{signal}.enabled": False}, pooled, rest, others)
-    for bits in (16, 8, 4):
-        coded = {signal: _coded(matrix, bits) for signal, matrix in gallery.items()}
-        some = pooled
-        for signal, matrix in coded.items():
-            some = replaced(some, asked, System(signal, "signal", asked.questions(signal), matrix))
-        yield _Way(f"{bits} bits a number", {}, some, weights, coded, bits)
-    task = asked.task
-    if isinstance(task.asked, tuple) or len(task.gallery) > LARGEST:
+            yield replace(first, name=f"without {signal}", settings=switched_off(signal), weights=rest)
+    for bits in BITS:
+        coded = {
+            s: Made(asked.questions(s), _coded(asked.gallery(s), bits), asked.sigma(s)) for s in used if s != EXACT
+        }
+        some, changed = pooled, replace(asked, made=coded)
+        for signal in coded:
+            some = replaced(some, changed, signal)
+        yield replace(first, name=f"{bits} bits a number", asked=changed, pooled=some, bits=bits)
+    if isinstance(asked.task.asked, tuple) or len(asked.task.gallery) > LARGEST:
         return
-    config = asked.snapshot.config
     for key, choices in CHOICES.items():
         signal = key.split(".")[1]
         for choice in choices:
-            changed = _with(config, key, choice)
-            if signal not in used or changed == config or time.perf_counter() > until:
+            config = asked.snapshot.config
+            if signal not in used or changed_to(config, key, choice) == config or time.perf_counter() > until:
                 continue
             if progress is not None:
                 progress(f"trying {key} = {choice}", 0, None)
-            system, sigma = _anew(store, asked, signal, changed)
-            yield _Way(
-                f"{key.removeprefix('signals.')} = {choice}",
-                {key: choice},
-                replaced(pooled, asked, system, sigma),
-                weights,
-                gallery | {signal: system.gallery},
-            )
+            changed = remade(store, asked, {key: choice})
+            name = f"{key.removeprefix('signals.')} = {choice}"
+            some = replaced(pooled, changed, signal)
+            yield replace(first, name=name, settings={key: choice}, asked=changed, pooled=some)
 
 
-def _with(config: Config, key: str, value: object) -> Config:
+def switched_off(signal: str) -> dict[str, object]:
+    """The setting that leaves a signal out."""
+    if signal in type(Config().signals).model_fields:
+        return {f"signals.{signal}.enabled": False}
+    return {f"signals.given.{signal}": 0.0}
+
+
+def changed_to(config: Config, key: str, value: object) -> Config:
+    """Settings with one of them changed. Raises ConfigError where it can't be."""
     raw = config.model_dump()
     *tables, name = key.split(".")
     inner = raw
@@ -150,29 +165,33 @@ def _with(config: Config, key: str, value: object) -> Config:
     return parse_config(raw, key)
 
 
-def _anew(store: Store, asked: Asked, signal: str, config: Config) -> tuple[System, float]:
-    """The signal as a build with other settings would make it, and its spread."""
-    snapshot = asked.snapshot
-    language = str(snapshot.manifest.source.get("language", ""))
-    encoder = make_encoders(config, language, [signal])[signal]
-    living = np.flatnonzero(snapshot.alive)
+def remade(store: Store, asked: Asked, settings: Mapping[str, object]) -> Asked:
+    """The questions with the signals of some settings as a build with these would make them.
 
-    def products(rows: Rows) -> Iterator[Product]:
-        for start in range(0, len(rows), BATCH):
-            yield from snapshot.products(rows[start : start + BATCH])
+    The questions must be products. Settings that only switch a signal off, or weigh it, change no vectors.
+    """
+    snapshot, task = asked.snapshot, asked.task
+    living, rows = np.flatnonzero(snapshot.alive), np.union1d(np.asarray(task.asked), task.gallery)
+    made = {}
+    for key, value in settings.items():
+        signal = key.split(".")[1]
+        if key not in CHOICES:
+            continue
+        config = changed_to(snapshot.config, key, value)
+        language = str(snapshot.manifest.source.get("language", ""))
+        encoder = make_encoders(config, language, [signal])[signal]
+        encoder.fit(product for batch in _batches(living) for product in snapshot.products(batch))
+        parts = [encode_products(encoder, snapshot.products(batch), store.cache)[0] for batch in _batches(rows)]
+        raw = np.concatenate(parts)
+        scale = fit_scale(raw, config.signals.image.dim if signal == "image" else 0)
+        final = apply_scale(raw, scale)
+        questions, gallery = (final[np.searchsorted(rows, some)] for some in (np.asarray(task.asked), task.gallery))
+        made[signal] = Made(questions, gallery, scale.sigma)
+    return replace(asked, made=made)
 
-    encoder.fit(products(living))
-    task = asked.task
-    rows = np.union1d(np.asarray(task.asked), task.gallery)
-    every = products(rows)
-    parts = []
-    while batch := list(islice(every, BATCH)):
-        parts.append(encode_products(encoder, batch, store.cache)[0])
-    raw = np.concatenate(parts)
-    scale = fit_scale(raw, config.signals.image.dim if signal == "image" else 0)
-    final = apply_scale(raw, scale)
-    questions = final[np.searchsorted(rows, np.asarray(task.asked))]
-    return System(signal, "signal", questions, final[np.searchsorted(rows, task.gallery)]), scale.sigma
+
+def _batches(rows: Rows) -> Iterator[Rows]:
+    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
 
 
 def _coded(matrix: Matrix, bits: int) -> Matrix:
@@ -185,9 +204,11 @@ def _coded(matrix: Matrix, bits: int) -> Matrix:
     return np.where(matrix.any(axis=1, keepdims=True), coded, np.float32(0))
 
 
-def _milliseconds(way: _Way, asked: Asked) -> float:
+def _milliseconds(way: _Way) -> float:
     """Median time to score every product for one question, from the vectors as they are kept."""
-    whole = np.hstack([*way.gallery.values()]) if way.gallery else np.zeros((1, 1), np.float32)
+    whole = np.hstack([np.zeros((len(way.asked.task.gallery), 0), np.float32), *map(way.asked.gallery, _used(way))])
+    if not whole.shape[1]:
+        return 0.0
     question = np.ascontiguousarray(whole[0])
     score = _scorer(whole, way.bits)
     score(question)
@@ -199,7 +220,7 @@ def _milliseconds(way: _Way, asked: Asked) -> float:
     return 1000 * float(np.median(taken))
 
 
-def _scorer(matrix: Matrix, bits: int) -> Callable[[np.ndarray], object]:
+def _scorer(matrix: Matrix, bits: int) -> Callable[[Matrix], object]:
     if bits == 32:
         return lambda question: matrix @ question
     import faiss
