@@ -5,14 +5,24 @@ from dataclasses import replace
 from sosie.reports import (
     Answered,
     Bin,
+    CalibrationReport,
     Case,
     Changed,
     Comparison,
     Difference,
+    DriftReport,
     Evaluation,
+    FactDrift,
     Figure,
+    HealthReport,
     Leak,
     Measured,
+    Remark,
+    Repetition,
+    Shift,
+    Shown,
+    SignalDrift,
+    SignalHealth,
     Slice,
     Trade,
     Tuning,
@@ -188,4 +198,120 @@ UNTUNED = replace(
     test={},
     verdict="No gain beyond chance on questions that weights were not chosen on (hit@1 +0.0011 [-0.0191, +0.0221], "
     "p = 0.712); nothing was written.",
+)
+
+
+CALIBRATION = CalibrationReport(
+    store="shop.store",
+    version="3.0",
+    truth="label class_id, queries val, gallery train",
+    holds_for="It holds for the first 20 hits of a product, at the store's own weights.",
+    questions=341,
+    pairs=6820,
+    alike=0.6187,
+    method="beta",
+    losses={"platt": 0.6134, "beta": 0.6121, "isotonic": 0.6148},
+    ece=figure(0.0113, 0.0061, 6820),
+    brier=figure(0.2142, 0.0092, 6820),
+    base=0.2359,
+    reliability=(Bin(0.2, 0.5, 0.412, 0.433, 820), Bin(0.5, 1.0, 0.792, 0.781, 6000), Bin(0.0, 0.2, 0.0, 0.0, 0)),
+    marks={"5 of 10": 0.2777, "9 of 10": 0.5451},
+    verdict="What is stated is off by 1.1 of 100 on average. Of the pairs that score 0.55 or more, at least 9 of 10 "
+    "are alike.",
+    notes=("3 ids are not in the store: x1, x2, x3.",),
+    reproduce={"command": "sosie calibrate --label class_id --split split"},
+    seconds=4.31,
+)
+
+
+def signal_health(
+    name: str, *remarks: Remark, picture: str = "", kind: str = "signal", known: bool = True
+) -> SignalHealth:
+    shown = (Shown("h1", "Lamp h1", picture, 63.0), Shown("h2", "Lamp h2", picture, 41.0))
+    return SignalHealth(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]
+        weight=0.35,
+        dim=256,
+        products=9461,
+        missing=0.0127,
+        sample=4987,
+        spectrum=(0.41, 0.22, 0.09),
+        directions=38.24,
+        dead=0.0156,
+        common=0.6212,
+        mean_cosine=0.0213,
+        intrinsic=18.61 if known else None,
+        lengths=(0.998, 1.0, 1.0, 1.0, 1.0, 1.0, 1.001),
+        hub_skew=0.713 if known else None,
+        hub_share=0.0311 if known else None,
+        unseen=0.0042 if known else None,
+        occurrences={"0": 21, "1–2": 402, "over 100": 3} if known else {},
+        hubs=shown if known else (),
+        duplicates=112,
+        duplicate_sets=31,
+        largest=(Shown("s1", "Lamp s1", picture, 17.0),),
+        remarks=remarks,
+    )
+
+
+EQUAL = Remark("duplicates", "112 products have the very same image as another one.", "Give them one group.")
+SAME = Remark("repeats", "text and words say the same.", "See whether answers are as good without one of them.")
+ODD = Remark("drift", "New products look unlike the old ones.", "Look at the strangest of them.")
+
+DRIFT = DriftReport(
+    old="old.store",
+    old_version="2.0",
+    new="shop.store",
+    new_version="3.0",
+    kept=9312,
+    fresh=271,
+    gone=45,
+    signals=(
+        SignalDrift(
+            name="image",
+            comparable=True,
+            kept=2000,
+            fresh=271,
+            cosine=figure(0.9712, 0.0031, 2000),
+            overlap=figure(0.8811, 0.0112, 2000),
+            cka=0.9534,
+            moved=Shift(0.0021, -0.0013, 0.0019, 0.0312, 0.0113),
+            new=Shift(0.0841, -0.0011, 0.0024, 0.0021, 0.2713),
+            strange=(Shown("n1", "Lamp n1", "", 0.213),),
+            verdict="drift",
+            what="New products differ by image, more than chance.",
+        ),
+        SignalDrift("text", False, 2000, 9, None, figure(0.4123, 0.0132, 2000), None, None, None, (), "", "text: new."),
+    ),
+    facts=(
+        FactDrift(
+            "category",
+            Shift(0.3112, 0.0041, 0.0333, 0.0023, 0.1542),
+            (("Belts", 0.124, 0.318), ("others", 0.876, 0.682)),
+            "slight",
+            "More belts than before.",
+        ),
+    ),
+    remarks=(ODD,),
+    verdict="New products differ from those of both builds by image.",
+    notes=("Only one of the builds has reviews.",),
+)
+
+HEALTH = HealthReport(
+    store="shop.store",
+    version="3.0",
+    products=9583,
+    sampled=5000,
+    signals=(signal_health("fused", kind="fused"), signal_health("image", EQUAL), signal_health("given7", known=False)),
+    repetitions=(
+        Repetition("text", "words", 2000, 0.8123, 0.9431, 0.8456, True),
+        *(Repetition("image", f"s{at}", 1999, -0.0412, 0.2 - at / 100, 0.1, False) for at in range(9)),
+    ),
+    drift=DRIFT,
+    remarks=(SAME,),
+    verdict="Look at: equal vectors (image); repeated signals (text/words).",
+    notes=("Figures of neighbours are of 5,000 of the 9,583 products, drawn at random.",),
+    reproduce={"command": "sosie health --against old.store"},
+    seconds=12.34,
 )

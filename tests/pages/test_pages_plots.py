@@ -9,7 +9,7 @@ from reading_pages import HOSTILE, Page
 
 from sosie.pages import plots, wording
 from sosie.pages.plots import Axis, Point
-from sosie.reports import Bin, Figure
+from sosie.reports import Bin, Figure, Shift
 
 UNIT = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
 
@@ -104,12 +104,36 @@ def test_reliability_puts_what_was_stated_across_and_what_was_found_up() -> None
     assert "no pairs" in plots.reliability([])
 
 
-def test_bars_of_a_histogram_are_as_high_as_their_counts() -> None:
-    bars = drawn(plots.histogram([0, 1, 2], [5, 10], "norm"), "rect", "bin")
-    assert [(bar["x"], bar["width"], bar["height"]) for bar in bars] == [
-        ("0.0%", "50.0%", "50.0%"),
-        ("50.0%", "50.0%", "100.0%"),
-    ]
+def test_the_interval_of_a_share_that_came_true_is_wilsons() -> None:
+    (line,) = drawn(plots.reliability([Bin(0.0, 1.0, 0.5, 0.5, 100)]), "line", "reach")
+    assert (line["x1"], line["x2"]) == ("50.0%", "50.0%")
+    low, high = 100 - float(line["y1"].rstrip("%")), 100 - float(line["y2"].rstrip("%"))
+    assert (low, high) == pytest.approx((40.38, 59.62), abs=0.01)  # as R's prop.test(50, 100, correct = FALSE) says
+    (never,) = drawn(plots.reliability([Bin(0.0, 1.0, 0.1, 0.0, 50)]), "line", "reach")
+    assert never["y1"] == "100.0%"
+    assert 100 - float(never["y2"].rstrip("%")) == pytest.approx(7.135, abs=0.01)
+
+
+def test_columns_are_as_high_as_their_values() -> None:
+    svg = plots.columns(["0", "1–2", "over 2"], [5, 10, 0], "lists", "products")
+    bars = [(bar["x"], bar["width"], bar["height"]) for bar in drawn(svg, "rect", "bin")]
+    assert bars == [("3.333%", "26.667%", "50.0%"), ("36.667%", "26.667%", "100.0%"), ("70.0%", "26.667%", "0.0%")]
+    assert drawn(svg, "svg")[0]["aria-label"] == "products over lists: 0: 5; 1–2: 10; over 2: 0"
+    assert drawn(plots.columns([], [], "lists", "products"), "rect") == []
+
+
+def test_only_as_many_columns_are_named_as_fit() -> None:
+    svg = plots.columns([str(at) for at in range(1, 65)], [1 / at for at in range(1, 65)], "direction", "share")
+    assert len(drawn(svg, "rect", "bin")) == 64
+    words = [one.text for one in ElementTree.fromstring(str(svg)).iter("text") if one.get("class") == "name"]
+    assert words == [str(at) for at in range(1, 65, 8)]
+
+
+def test_a_statistic_stands_before_what_chance_makes_of_it() -> None:
+    svg = plots.beside_chance(Shift(0.75, 0.25, 0.5, 0.002, 0.3), UNIT, name="image")
+    assert [(box["x"], box["width"]) for box in drawn(svg, "rect", "band")] == [("25.0%", "25.0%")]
+    assert [dot["cx"] for dot in drawn(svg, "circle")] == ["75.0%"]
+    assert drawn(svg, "svg")[0]["aria-label"] == "image: 0.750, by chance 0.250 to 0.500"
 
 
 def test_a_scatter_marks_what_was_chosen_and_joins_the_front() -> None:
@@ -167,10 +191,11 @@ def test_ticks_are_written_out() -> None:
     [
         plots.interval(Figure(0.5, 0.4, 0.6, 9), UNIT, name=HOSTILE),
         plots.scatter([Point(HOSTILE, 1.0, 0.5, 1.0, chosen=True)], HOSTILE, HOSTILE, HOSTILE),
-        plots.histogram([0, 1], [1], HOSTILE),
+        plots.columns([HOSTILE], [1], HOSTILE, HOSTILE),
+        plots.beside_chance(Shift(0.1, 0.0, 0.2, 0.5, 0.1), UNIT, name=HOSTILE),
         plots.dumbbell(0.1, 0.2, UNIT, name=HOSTILE),
     ],
-    ids=["interval", "scatter", "histogram", "dumbbell"],
+    ids=["interval", "scatter", "columns", "beside chance", "dumbbell"],
 )
 def test_no_label_can_act(svg: str) -> None:
     page = Page(str(svg))

@@ -11,10 +11,11 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from sosie.pages.wording import amount, number, spoken
-from sosie.reports import Bin, Figure
+from sosie.reports import Bin, Figure, Shift
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of a scale that people read without effort
 DOTS = (4.0, 16.0)  # pixels, radius of the smallest and the largest dot of a scatter
+NAMED = 9  # columns with a name below; more would run into each other on a phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def crossing(above: Sequence[str], below: Sequence[str], columns: int) -> Markup
 def reliability(bins: Sequence[Bin]) -> Markup:
     """Share of pairs that are alike over the stated probability: on the diagonal, what is stated is true.
 
-    The area of a dot is that of its bin's share of the pairs.
+    The area of a dot is that of its bin's share of the pairs, the line through it the 95% interval of independent ones.
     """
     unit = Axis(0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     filled = [one for one in bins if one.n]
@@ -165,6 +166,8 @@ def reliability(bins: Sequence[Bin]) -> Markup:
     places = [(unit.at(one.stated), _r(100 - unit.at(one.found))) for one in filled]
     drawn += [_segment("path", one, two) for one, two in pairwise(places)]
     for one, (x, y) in zip(filled, places, strict=True):
+        low, high = _wilson(one.found, one.n)
+        drawn.append(_segment("reach", (x, _r(100 - unit.at(low))), (x, _r(100 - unit.at(high)))))
         label = f"stated {number(one.stated)}, found {number(one.found)}, {one.n:,} pairs"
         drawn.append(_dot(x, y, _radius(one.n, most), label))
     said = "; ".join(f"stated {number(one.stated)}, found {number(one.found)}" for one in filled)
@@ -173,21 +176,44 @@ def reliability(bins: Sequence[Bin]) -> Markup:
     )
 
 
-def histogram(edges: Sequence[float], counts: Sequence[int], label: str, css: str = "") -> Markup:
-    """How often values fall between neighbouring edges; `edges` has one more than `counts`."""
-    across = axis_of(edges, bounds=(edges[0], edges[-1]), about=4)
-    up = axis_of([0, *counts], about=3)
-    bars = []
-    for (left, right), count in zip(pairwise(edges), counts, strict=True):
-        x, top = across.at(left), _r(100 - up.at(count))
-        bars.append(
+def columns(names: Sequence[str], values: Sequence[float], x: str, y: str, *, css: str = "") -> Markup:
+    """A column each, as high as its value; where there are many, only some are named."""
+    up = axis_of([0.0, *values], about=3)
+    width = 100 / max(len(names), 1)
+    every = math.ceil(len(names) / NAMED) or 1
+    said = [f"{name}: {amount(value)}" for name, value in zip(names, values, strict=True)]
+    drawn = []
+    for at, value in enumerate(values):
+        top = _r(100 - up.at(value))
+        drawn.append(
             Markup('<rect class="bin" x="{}%" y="{}%" width="{}%" height="{}%"><title>{}</title></rect>').format(
-                x, top, _r(across.at(right) - x), _r(100 - top), f"{number(left)} to {number(right)}: {count:,}"
+                _r((at + 0.1) * width), top, _r(0.8 * width), _r(100 - top), said[at]
             )
         )
-    fullest = max(range(len(counts)), key=lambda at: counts[at])
-    said = f"{label}: most, {counts[fullest]:,}, from {number(edges[fullest])} to {number(edges[fullest + 1])}"
-    return _plane(across, up, label, "how many", said, bars, f"low {css}")
+    drawn += [
+        Markup('<text class="name" x="{}%" y="100%" dy="18" text-anchor="middle">{}</text>').format(
+            _r((at + 0.5) * width), name
+        )
+        for at, name in enumerate(names)
+        if at % every == 0
+    ]
+    told = f"{y} over {x}: {'; '.join(said[::every])}"
+    return _plane(Axis(0.0, 1.0, ()), up, x, y, told, drawn, f"low {css}".strip())
+
+
+def beside_chance(shift: Shift, axis: Axis, css: str = "", *, name: str = "") -> Markup:
+    """One row: a dot for a statistic, before the band in which 95% of random splits have it."""
+    x = axis.at(shift.low)
+    said = f"{name}: {number(shift.value)}, by chance {number(shift.low)} to {number(shift.high)}"
+    inside = [_line("grid", axis.at(tick)) for tick in axis.ticks]
+    inside.append(
+        Markup('<rect class="band" x="{}%" width="{}%" height="100%"/>').format(x, _r(axis.at(shift.high) - x))
+    )
+    if math.isfinite(shift.value):
+        inside.append(Markup('<circle cx="{}%" cy="50%" r="5"/>').format(axis.at(shift.value)))
+    return Markup('<svg class="interval {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        css, said, said, Markup("").join(inside)
+    )
 
 
 def scatter(points: Sequence[Point], x: str, y: str, size: str) -> Markup:
@@ -270,6 +296,14 @@ def _radius(value: float, most: float) -> float:
 
 def _anchor(at: float) -> str:
     return "start" if at < 2 else "end" if at > 98 else "middle"
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """95% interval of a share of n independent cases (Wilson 1927)."""
+    z = 1.96
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return middle - half, middle + half
 
 
 def _tick(value: float, signed: bool = False) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sosie.errors import PictureError
 from sosie.media import thumbnail
-from sosie.pages.wording import amount, bounds, chance, counted, number, signed
+from sosie.pages.wording import amount, bounds, chance, counted, number, percent, signed
 from sosie.types import Product
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def _environment() -> "Environment":
         "count": "{:,}".format,
         "counted": counted,
         "number": number,
+        "percent": percent,
         "signed": signed,
     }
     return environment

@@ -76,6 +76,11 @@ def amount(value: float) -> str:
     return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
 
 
+def percent(share: float | None) -> str:
+    """A share as "12.5%"; a dash where it isn't known."""
+    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%".replace("-", "−")
+
+
 def bounds(figure: Figure, *, sign: bool = False) -> str:
     """The interval, as "[0.812, 0.871]"."""
     shown = signed if sign else number
