@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, building, measuring
+from sosie.cli import asking, building, health, measuring
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +25,8 @@ for verb in (
     measuring.evaluate,
     measuring.compare,
     measuring.tune,
+    health.calibrate,
+    health.health,
     building.rollback,
 ):
     app.command()(verb)

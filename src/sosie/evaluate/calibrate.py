@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sosie.engine.questions import Encoders
 from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, fused
+from sosie.evaluate.front import Truth, task_of
 from sosie.evaluate.ranking import rank
 from sosie.evaluate.task import Task, TaskOptions, part_of
-from sosie.evaluate.truth import PairsTask, label_task
+from sosie.evaluate.truth import PairsTask, label_task, pairs_task
 from sosie.evaluate.words import words_of
 from sosie.metrics.calibration import Calibration, fit, held_out
 from sosie.metrics.intervals import draws, interval
@@ -29,6 +30,7 @@ LEAST = 20  # pairs of either kind: with fewer a curve is a guess
 RESAMPLES = 300
 OFTEN = 0.02  # share of the pairs that a sentence has to be about
 TENS = range(1, 10)
+UNSAID = "Hits of which the file says nothing count as unlike: more of them may be alike than is stated."
 FIRST = "val", ("train",)  # who asks, who may answer: the test split is left for judging
 
 
@@ -63,8 +65,8 @@ def calibrate(
     curve = fit(scores, alike, clusters=clusters)
     stated = held_out(scores, alike, clusters=clusters)
     error = _ece(stated, alike, clusters)
-    brier = interval(np.square(stated - alike), clusters)
-    base = float(alike.mean() * (1 - alike.mean()))
+    wrong, blind = np.square(stated - alike), np.square(alike.mean() - alike)
+    brier, base = interval(wrong, clusters), float(blind.mean())
     marks = _marks(curve)
     keep_calibration(snapshot.store, Calibrated.of(snapshot.manifest, curve, pairs.name, len(alike)))
     return CalibrationReport(
@@ -82,11 +84,29 @@ def calibrate(
         base=base,
         reliability=reliability(stated, alike),
         marks=marks,
-        verdict=_verdict(error, brier, base, scores, marks),
+        verdict=_verdict(error, brier, base, interval(wrong - blind, clusters).high < 0, scores, marks),
         notes=pairs.notes,
         reproduce=dict(reproduce or {}),
         seconds=time.perf_counter() - started,
     )
+
+
+def scored(
+    snapshot: Snapshot, truth: Truth, encoders: Encoders, least: float = 0.0, progress: Progress | None = None
+) -> Scored:
+    """The pairs that a truth tells of, with their scores. Raises TruthError for a truth that tells of no products."""
+    match truth.given:
+        case "pairs":
+            assert truth.pairs is not None
+            return judged_pairs(snapshot, pairs_task(snapshot, truth.pairs, truth.options), least)
+        case "labels":
+            return label_hits(snapshot, truth.labels, truth.options, encoders, least, progress)
+        case "links" | "qrels":
+            options = truth.options
+            if options.split and truth.given == "links":
+                options = replace(options, query_split=options.query_split or FIRST[0])
+            return task_hits(snapshot, task_of(snapshot, replace(truth, options=options)), encoders, least, progress)
+    raise TruthError("give a truth that tells which products are alike: a label, pairs, links or judgements.")
 
 
 def label_hits(
@@ -108,10 +128,38 @@ def label_hits(
         options = replace(
             options, query_split=options.query_split or asks, gallery_split=options.gallery_split or answer
         )
-    whole = label_task(snapshot, labels, options)
+    task = label_task(snapshot, labels, options)
+    return _hits(snapshot, task, encoders, least, _labelled(snapshot, labels, task), progress)
+
+
+def task_hits(
+    snapshot: Snapshot, task: Task, encoders: Encoders, least: float = 0.0, progress: Progress | None = None
+) -> Scored:
+    """The first hits of products asked about, alike where a file says that they answer them.
+
+    Hits of which it says nothing count as unlike. Raises TruthError where words or pictures ask.
+    """
+    if isinstance(task.asked, tuple):
+        raise TruthError(
+            f"{task.name}: words or pictures ask there, and their scores are not those of products; "
+            "calibrate on a label, on pairs or on links."
+        )
+    every = np.ones(len(task.titles), np.bool_)
+    found = _hits(snapshot, task, encoders, least, every, progress)
+    return replace(found, notes=(*found.notes, UNSAID))
+
+
+def _hits(
+    snapshot: Snapshot,
+    whole: Task,
+    encoders: Encoders,
+    least: float,
+    known: NDArray[np.bool_],
+    progress: Progress | None,
+) -> Scored:
+    """The first hits of some of the questions, those left out that lie at places of which nothing is `known`."""
     some = np.unique(np.linspace(0, whole.size - 1, min(whole.size, QUESTIONS)).astype(np.int64))
     task = part_of(whole, some)
-    known = _labelled(snapshot, labels, task)
     scores, alike, questions = [], [], []
     for block in rank(fused(ask(snapshot, task, encoders, progress)), task, DEPTH, progress):
         grades = task.relevance.grades(block.questions, block.places)
@@ -120,9 +168,8 @@ def label_hits(
         alike.append((grades > 0)[there] if least <= 0 else (grades >= least)[there])
         questions.append(np.repeat(block.questions, there.sum(axis=1)))
     clusters = np.concatenate(questions)
-    told = f", grade {least:g} or more" if least > 0 else ""
     return Scored(
-        name=f"{whole.name}{told}",
+        name=f"{whole.name}{_from(least)}",
         holds_for=f"It holds for the first {DEPTH} hits of a product, at the store's own weights.",
         scores=np.concatenate(scores).astype(np.float64),
         alike=np.concatenate(alike),
@@ -132,12 +179,13 @@ def label_hits(
     )
 
 
-def judged_pairs(snapshot: Snapshot, pairs: PairsTask) -> Scored:
+def judged_pairs(snapshot: Snapshot, pairs: PairsTask, least: float = 0.0) -> Scored:
     """Pairs that somebody judged, those of the split "val" where the file tells splits, else all but those of "test".
 
-    A pair is alike from above the middle of the file's grades on; its score is that of its second product as a hit of
-    the first.
+    A pair is alike from the grade `least` on, or from above the middle of the file's grades on; its score is that of
+    its second product as a hit of the first.
     """
+    grades = pairs.grades
     chosen = pairs.splits == "val" if (pairs.splits == "val").any() else pairs.splits != "test"
     a, b = pairs.a[chosen], pairs.b[chosen]
     scores, mass = np.zeros(len(a)), np.zeros(len(a))
@@ -147,13 +195,17 @@ def judged_pairs(snapshot: Snapshot, pairs: PairsTask) -> Scored:
         mass += omega * left.any(axis=1)
     told = ", split val" if chosen.any() and not chosen.all() and (pairs.splits[chosen] == "val").all() else ""
     return Scored(
-        name=f"{pairs.name}{told}",
+        name=f"{pairs.name}{told}{_from(least)}",
         holds_for="It holds for pairs like those in the file: for hits only where these are hits as people see them.",
         scores=np.divide(scores, mass, out=np.zeros(len(a)), where=mass > 0),
-        alike=pairs.grades[chosen] > (pairs.grades.min() + pairs.grades.max()) / 2,
+        alike=(grades >= least if least > 0 else grades > (grades.min() + grades.max()) / 2)[chosen],
         clusters=pairs.clusters[chosen],
         notes=pairs.notes,
     )
+
+
+def _from(least: float) -> str:
+    return f", grade {least:g} or more" if least > 0 else ""
 
 
 def _labelled(snapshot: Snapshot, labels: Sequence[str], task: Task) -> NDArray[np.bool_]:
@@ -183,8 +235,10 @@ def _marks(curve: Calibration) -> dict[str, float]:
     return found
 
 
-def _verdict(error: Figure, brier: Figure, base: float, scores: NDArray[np.float64], marks: Mapping[str, float]) -> str:
-    if brier.high >= base:
+def _verdict(
+    error: Figure, brier: Figure, base: float, tells: bool, scores: NDArray[np.float64], marks: Mapping[str, float]
+) -> str:
+    if not tells:
         return (
             "The score says little: to state the same share of every pair would be nearly as true "
             f"(Brier {brier.value:.3f}, {base:.3f} without the score)."

@@ -1,7 +1,7 @@
 """Where products and vectors are kept. The embedded store is a folder."""
 
 from sosie.store.cache import VectorCache
-from sosie.store.calibration import Calibrated, keep_calibration, read_calibration
+from sosie.store.calibration import Calibrated, forget_calibration, keep_calibration, read_calibration
 from sosie.store.local import LocalStore
 from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot
@@ -18,6 +18,7 @@ __all__ = [
     "Snapshot",
     "VectorCache",
     "Writer",
+    "forget_calibration",
     "keep_calibration",
     "read_calibration",
 ]

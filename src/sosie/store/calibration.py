@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from sosie.errors import StoreError
 from sosie.metrics.calibration import Calibration
-from sosie.store.files import explained, write_atomic
+from sosie.store.files import explained, sync_folder, write_atomic
 from sosie.store.manifest import Manifest
 
 FORMAT = 1
@@ -50,6 +50,16 @@ def keep_calibration(store: Path, calibrated: Calibrated) -> Path:
     with explained(store, "keep its calibration"):
         write_atomic(file, json.dumps({"format": FORMAT} | asdict(calibrated), indent=1).encode())
     return file
+
+
+def forget_calibration(store: Path) -> bool:
+    """Remove a store's calibration; whether it had one. Raises StoreError."""
+    file = store / FILE
+    with explained(store, "forget its calibration"):
+        there = file.exists()
+        file.unlink(missing_ok=True)
+        sync_folder(store)
+    return there
 
 
 def read_calibration(store: Path) -> Calibrated | None:
