@@ -8,7 +8,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 .PHONY: help demo test lint types layers unit bench-quality docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # torch comes first and pinned: a range would let pip pick a build with gigabytes of CUDA libraries.
 $(VENV)/torch.stamp: constraints.txt
