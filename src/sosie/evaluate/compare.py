@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from sosie.errors import TruthError
 from sosie.evaluate.cases import case
+from sosie.evaluate.judge import ECHOES
+from sosie.evaluate.one_way import mutual
 from sosie.evaluate.slices import LEAST, groups
 from sosie.evaluate.task import Task
 from sosie.evaluate.values import Top, Values
@@ -57,7 +59,8 @@ def compare(a: Side, b: Side, measure: str, reproduce: Mapping[str, str]) -> Com
         ]
     )
     whole = next((one for one in differences if one.measure == measure and not one.where), None)
-    notes = [
+    notes = [ECHOES] if mutual(a.task) else []
+    notes += [
         f"{side.name}: {side.task.size - len(rows):,} of {side.task.size:,} questions are not asked of the other."
         for side, rows in ((a, left), (b, right))
         if len(rows) < side.task.size

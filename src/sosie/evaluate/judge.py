@@ -12,6 +12,7 @@ from sosie.evaluate.answers import Asked, alone, ask, fused, weighted
 from sosie.evaluate.baselines import baselines
 from sosie.evaluate.cases import first_rows, worst_and_best
 from sosie.evaluate.leaks import find_leaks
+from sosie.evaluate.one_way import mutual
 from sosie.evaluate.slices import slices
 from sosie.evaluate.system import System
 from sosie.evaluate.task import Task
@@ -26,6 +27,10 @@ from sosie.types import Progress, Rows
 SAMPLE = 5_000  # questions that signals and baselines answer: enough for intervals of a percent
 LEVEL = 0.05  # a difference whose p is not below it counts as chance
 LISTS = 2_000  # lists whose diversity is looked at
+ECHOES = (
+    "products ask each other, and answer alike: intervals may be too narrow, by a factor of up to 1.4; "
+    "with a split they are not."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,11 @@ def summed_up(snapshot: Snapshot, task: Task, options: Options, values: Mapping[
     worst, best = worst_and_best(snapshot, task, top, main, options.cases)
     depth = top.places.shape[1]
     deep = [name for name in options.names if _depth(name) > len(task.titles)]
-    too_deep = f"{', '.join(deep)}: look deeper than the gallery's {len(task.titles):,} products."
+    notes = list(task.notes)
+    if deep:
+        notes.append(f"{', '.join(deep)}: look deeper than the gallery's {len(task.titles):,} products.")
+    if mutual(task):
+        notes.append(ECHOES)
     return Evaluation(
         store=str(snapshot.store),
         version=snapshot.version,
@@ -130,7 +139,7 @@ def summed_up(snapshot: Snapshot, task: Task, options: Options, values: Mapping[
         leaks=(),
         worst=worst,
         best=best,
-        notes=(*task.notes, *([too_deep] if deep else [])),
+        notes=tuple(notes),
         reproduce=dict(options.reproduce),
         seconds=0.0,
         lists={

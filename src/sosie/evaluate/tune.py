@@ -12,6 +12,7 @@ from sosie.engine.shop import Store
 from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, defaults, fused
 from sosie.evaluate.front import Truth, reproduce, task_of
+from sosie.evaluate.one_way import mutual, one_way
 from sosie.evaluate.pool import Pool, pool
 from sosie.evaluate.settings_file import write_settings
 from sosie.evaluate.splits import Splits, split_kind
@@ -56,7 +57,8 @@ def tune(
 
     With a split the questions are those of val, answered from train (where there is no val, products of train ask each
     other); test is read once, at the end, with what was chosen. The gain that decides is nested: in each of FOLDS
-    folds, weights are searched on the other folds and judged on this one. Raises TruthError for fewer than LEAST
+    folds, weights are searched on the other folds and judged on this one. Where products ask each other, each pair of
+    them is asked one way only. Raises TruthError for fewer than LEAST
     questions that can be answered, ConfigError where the settings can't be written.
     """
     started = time.perf_counter()
@@ -79,6 +81,8 @@ def tune(
     chosen = after if better else before
     adopted: dict[str, object] = {_key(signal): w for signal, w in chosen.items() if w != before[signal]}
     notes = list(task.notes)
+    if mutual(task):
+        notes.append("products ask each other: of two of them only one may answer the other, lest noise echoes.")
     if time.perf_counter() > search.until:
         notes.append(f"time ran out: not all {effort.trials:,} weightings were tried; give more --minutes.")
     tried, settings = trades(store, asked, pooled, chosen, before, measure, until if effort.settings else 0.0, progress)
@@ -126,7 +130,7 @@ def _learning(store: Store, truth: Truth) -> Task:
             f"{task.name}: {len(known)} questions can be answered; at least {LEAST} are needed to choose by."
         )
     some = np.unique(np.linspace(0, len(known) - 1, min(len(known), SAMPLE)).astype(np.int64))
-    return part_of(task, known[some])
+    return one_way(part_of(task, known[some]))
 
 
 def _test(
