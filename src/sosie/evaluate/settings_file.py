@@ -1,5 +1,6 @@
 """A `sosie.toml` brought up to date: what people wrote in it stays, comments too."""
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,26 +18,49 @@ def write_settings(file: Path, present: Config, changes: Mapping[str, Any]) -> N
     Settings of the store that differ from the defaults, and that the file doesn't mention, are written too: it is to
     hold everything that a build needs. Raises ConfigError where the file is no settings file or can't be written.
     """
+    try:
+        text = file.read_bytes().decode() if file.exists() else ""  # line ends as they are
+        plain = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: is no settings file that could be brought up to date ({error}).") from error
+    ours = dict(_flat(Config()))
+    wanted = {k: v for k, v in _flat(present) if v != ours.get(k) and _get(plain, k) is None} | dict(changes)
+    for key, value in wanted.items():
+        _set(plain, key, value)
+    parse_config(plain, str(file))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, _written(file, text, wanted, plain).encode())
+    except OSError as error:
+        raise ConfigError(f"{file}: can't be written ({error.strerror}).") from error
+
+
+def _written(file: Path, text: str, wanted: Mapping[str, Any], plain: Mapping[str, Any]) -> str:
+    """The text with changed settings, as tables, or as dotted keys where it holds such."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8")) if file.exists() else tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        raise ConfigError(f"{file}: is no settings file that could be brought up to date ({error}).") from error
-    plain = dict(_flat(Config()))
-    for key, value in _flat(present):
-        if value != plain.get(key) and _get(document, key) is None:
-            _set(document, key, value)
-    for key, value in changes.items():
-        _set(document, key, value)
-    text = tomlkit.dumps(document)
-    parse_config(document.unwrap(), str(file))
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, text.encode())
-    except OSError as error:
-        raise ConfigError(f"{file}: can't be written ({error.strerror}).") from error
+    for dotted in (False, True):
+        try:
+            document = tomlkit.parse(text)
+            for key, value in wanted.items():
+                *tables, name = key.split(".")
+                inner: Any = document
+                for part in tables:
+                    if dotted and part not in inner:
+                        document.append(tomlkit.key(key.split(".")), tomlkit.item(value))
+                        break
+                    if part not in inner:
+                        inner[part] = tomlkit.table(is_super_table=part == "signals")
+                    inner = inner[part]
+                else:
+                    inner[name] = value
+            if tomllib.loads(tomlkit.dumps(document)) == plain:
+                return tomlkit.dumps(document)
+        except (TOMLKitError, tomllib.TOMLDecodeError):
+            continue
+    lines = "\n".join(f"  {key} = {tomlkit.item(value).as_string()}" for key, value in wanted.items())
+    raise ConfigError(f"{file}: is written in a way that can't be brought up to date; change it by hand:\n{lines}")
 
 
 def _flat(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -49,20 +73,16 @@ def _flat(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + name, value
 
 
-def _get(document: Any, key: str) -> Any:  # noqa: ANN401 - a tree of tomlkit's own items
+def _get(plain: Any, key: str) -> Any:  # noqa: ANN401 - a tree of plain values
     for part in key.split("."):
-        if part not in document:
+        if part not in plain:
             return None
-        document = document[part]
-    return document
+        plain = plain[part]
+    return plain
 
 
-def _set(document: Any, key: str, value: object) -> None:  # noqa: ANN401
-    import tomlkit
-
+def _set(plain: dict[str, Any], key: str, value: object) -> None:
     *tables, name = key.split(".")
     for part in tables:
-        if part not in document:
-            document[part] = tomlkit.table(is_super_table=part == "signals")
-        document = document[part]
-    document[name] = value
+        plain = plain.setdefault(part, {})
+    plain[name] = value

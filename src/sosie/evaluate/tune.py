@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sosie.config import Signals
+from sosie.config import Signals, read_config
 from sosie.engine.shop import Store
 from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, defaults, fused
@@ -63,6 +63,8 @@ def tune(
     """
     started = time.perf_counter()
     check_names((measure,))
+    if out.exists():
+        read_config(out)  # a file that can't be brought up to date is told before the search
     snapshot = store.snapshot
     task = _learning(store, truth)
     asked = ask(snapshot, task, store.encoder, progress)
