@@ -260,7 +260,7 @@ class SignalHealth:
     """What the vectors of a signal, or of all of them as the fused score weighs them, tell without any truth.
 
     Figures of neighbours are of distinct vectors of different products: variants and equal vectors count once. They are
-    None where too few are left.
+    None where too few are left, and for price, category and attributes, of which many are equally near.
     """
 
     name: str  # of the signal, or "fused"

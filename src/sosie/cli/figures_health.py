@@ -159,16 +159,17 @@ def _repetitions(repetitions: Sequence[Repetition]) -> Table:
 
 
 def _drifts(signals: Sequence[SignalDrift]) -> Table:
-    table = _table("drift of", "products", "mmd² × 1000", "95% of random halves", "told apart", "p", VERDICT)
+    table = _table(
+        "drift of", "products", "cosine", "neighbours kept", "mmd² × 1000", "95% of halves", "told apart", "p", VERDICT
+    )  # fmt: skip
     for one in signals:
-        _row(table, f"[bold]{_plain(one.name)}[/]", "", "", "", "", "", STYLES[one.verdict] if _tested(one) else "")
-        kept = f"  the same products, cosine {one.cosine.value:.3f}" if one.cosine else "  the same products"
-        if one.overlap is not None:
-            kept += f", {one.overlap.value:.0%} of neighbours kept"
+        _row(table, f"[bold]{_plain(one.name)}[/]", *[""] * 7, STYLES[one.verdict] if _tested(one) else "")
         if one.kept:
-            _row(table, kept, f"{one.kept:,}", *_shift(one.moved, 1_000))
+            cosine = "" if one.cosine is None else f"{one.cosine.value:.3f}"
+            kept = "" if one.overlap is None else f"{one.overlap.value:.0%}"
+            _row(table, "  themselves", f"{one.kept:,}", cosine, kept, *_shift(one.moved, 1_000))
         if one.fresh:
-            _row(table, "  new beside old", f"{one.fresh:,}", *_shift(one.new, 1_000))
+            _row(table, "  new ones", f"{one.fresh:,}", "", "", *_shift(one.new, 1_000))
     return table
 
 

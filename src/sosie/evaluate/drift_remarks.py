@@ -84,7 +84,9 @@ def verdict_of_drift(fresh: int, signals: Sequence[SignalDrift], facts: Sequence
         return "No drift: the vectors of the products of both builds are the same" + (
             f", and the {fresh:,} new ones are too few to tell." if fresh else "."
         )
-    return "Nothing can be told of drift: vectors of the two builds can't be compared, and new products are too few."
+    kept = [one.overlap.value for one in signals if one.overlap is not None]
+    told = f" Products of both keep {min(kept):.0%} to {max(kept):.0%} of their neighbours." if kept else ""
+    return f"Vectors of the two builds can't be compared, and new products are too few.{told}"
 
 
 def _level(p: float, size: float, much: float) -> Verdict:

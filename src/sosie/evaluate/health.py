@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sosie.errors import TruthError
 from sosie.evaluate.drift import drift
-from sosie.evaluate.health_remarks import remarks_of, repeated, verdict_of
+from sosie.evaluate.health_remarks import FACTS, remarks_of, repeated, verdict_of
 from sosie.evaluate.places import first_rows
 from sosie.metrics.health import (
     covariance,
@@ -115,7 +115,7 @@ def _read(snapshot: Snapshot, rows: Rows, sample: Rows, progress: Progress | Non
         for start in range(0, len(rows), BLOCK):
             block = snapshot.vectors(signal, rows[start : start + BLOCK])
             found.append(keys(block))
-            lengths.append(np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64)))
+            lengths.append(np.nan_to_num(np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64)), posinf=0))
         mean = snapshot.scales[signal].mean.astype(np.float64)
         yield _Vectors(
             name=signal,
@@ -157,7 +157,9 @@ def _health(snapshot: Snapshot, rows: Rows, sample: Rows, vectors: _Vectors) -> 
     spread = covariance(matrix) if len(known) > 1 else np.zeros((matrix.shape[1],) * 2)
     duplicates, sets, largest = _equal(snapshot, rows, there, vectors.keys)
     unlike = known[distinct(vectors.keys[sample[known]])[0]]
-    seen = _neighbours(snapshot, rows[sample[unlike]], vectors.sample[unlike]) if len(unlike) >= LEAST else _Seen()
+    seen = _Seen()
+    if len(unlike) >= LEAST and vectors.name not in FACTS:
+        seen = _neighbours(snapshot, rows[sample[unlike]], vectors.sample[unlike])
     lengths = vectors.lengths[vectors.lengths != 0]
     return SignalHealth(
         name=vectors.name,
@@ -188,7 +190,7 @@ def _health(snapshot: Snapshot, rows: Rows, sample: Rows, vectors: _Vectors) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What neighbours tell; nothing where there are too few."""
+    """What neighbours tell; nothing where there are too few, or of facts."""
 
     intrinsic: float | None = None
     skew: float | None = None

@@ -16,9 +16,9 @@ EQUAL = 0.01
 MISSING = 0.2
 UNIT = 1e-3
 
-# Their dimensions stand for what a file or a picture may say, and most products say little: that many are unused, and
-# that many products are equal, is no fault.
-COUNTED = frozenset({"price", "category", "attributes", "colour"})
+# Vectors that stand for facts: most products share theirs with others, and many others are equally near.
+FACTS = frozenset({"price", "category", "attributes"})
+COUNTED = FACTS | {"colour"}  # their dimensions stand for what may be found: that many are not is no fault
 CURES = {
     "image": "; a placeholder picture is best removed",
     "text": "; otherwise say in title or description what tells them apart",
