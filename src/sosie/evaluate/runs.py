@@ -47,12 +47,7 @@ def read_run(file: Path) -> Run:
     blanks = line.str.strip_chars().str.replace_all(r"\s+", "\t")
     cells = pl.when(line.str.count_matches("\t") == len(FIELDS) - 1).then(line).otherwise(blanks).str.split("\t")
     lines = lines.with_columns(cells=cells)
-    _refuse(
-        file,
-        lines,
-        pl.col("cells").list.len() != len(FIELDS),
-        "have not six fields: question Q0 product rank score run",
-    )
+    _refuse(file, lines, pl.col("cells").list.len() != len(FIELDS), SIX)
     cell = {name: pl.col("cells").list.get(at).str.strip_chars() for at, name in enumerate(FIELDS)}
     score = cell["score"].cast(pl.Float64, strict=False)
     frame = lines.select("number", "line", query=cell["query"], product=cell["product"], score=score)
