@@ -10,13 +10,27 @@ from rich.text import Text
 from sosie.cli.show import _plain, out, warn
 from sosie.pages.plots import Axis, axis_of
 from sosie.pages.tuning import is_adopted
-from sosie.pages.wording import KINDS, amount, better_of, bounds, chance, counted, headline, number, rivals, signed
+from sosie.pages.wording import (
+    KINDS,
+    also,
+    amount,
+    better_of,
+    bounds,
+    chance,
+    counted,
+    headline,
+    is_better,
+    number,
+    rivals,
+    signed,
+)
 from sosie.reports import Case, Comparison, Difference, Evaluation, Figure, Measured, Slice, Trade, Tuning
 
 WIDTH = 26  # characters of a plot
 ROOM = 100  # characters of a line, below which there are no plots
 PLOT, VERDICT = " ", ""  # columns without a name
 SLICES, CASES, CHANGED = 8, 3, 5  # that are told; a page shows all of them
+LABELS = 3  # measures of each label alone
 
 
 def print_evaluation(report: Evaluation) -> None:
@@ -48,6 +62,8 @@ def print_evaluation(report: Evaluation) -> None:
 def print_comparison(report: Comparison) -> None:
     """The verdict, each difference with its interval, how much the answers overlap, what changed most."""
     out.print(f"[bold]{_plain(report.verdict)}[/]", soft_wrap=True)
+    if said := also(report):
+        out.print(_plain(said), soft_wrap=True)
     asked = f"{report.queries:,} questions" + (f", judged by {report.truth}" if report.truth else "")
     out.print(f"[dim]A = {_plain(report.a)}, B = {_plain(report.b)}; {_plain(asked)}[/]\n", soft_wrap=True)
     if report.differences:
@@ -152,21 +168,28 @@ def _beside(report: Evaluation) -> Table:
         if some:
             _row(table, f"[dim]{heading}[/]")
         for one in some:
-            _row(table, *_rival(one, measure, axis, one.name in report.beaten_by, own.value))
+            _row(table, *_rival(one, measure, axis, _standing(one, report), own.value))
     _scale(table, axis, "")
     return table
 
 
-def _rival(one: Measured, measure: str, axis: Axis, unbeaten: bool, mark: float) -> Sequence[str | Text | None]:
+def _standing(one: Measured, report: Evaluation) -> str:
+    """How one stands that the fused answer doesn't beat by more than chance; else nothing."""
+    if one.name not in report.beaten_by:
+        return ""
+    return "better" if is_better(one) else "not beaten"
+
+
+def _rival(one: Measured, measure: str, axis: Axis, standing: str, mark: float) -> Sequence[str | Text | None]:
     figure = one.metrics[measure]
     return (
         f"  {_plain(one.name)}",
-        _drawn(figure, axis, "yellow" if unbeaten else "cyan", mark),
+        _drawn(figure, axis, "yellow" if standing else "cyan", mark),
         number(figure.value),
         _interval(figure),
         signed(one.difference.value) if one.difference else "",
         chance(one.p),
-        "[yellow]not beaten[/]" if unbeaten else "",
+        f"[yellow]{standing}[/]" if standing else "",
     )
 
 
@@ -185,7 +208,7 @@ def _measures(report: Evaluation) -> Table:
         _row(table, _plain(name), number(value))
     for label, figures in report.labels.items():
         _row(table, f"[dim]by {_plain(label)} alone[/]")
-        for name, figure in figures.items():
+        for name, figure in [*figures.items()][:LABELS]:
             _row(table, f"  {_plain(name)}", number(figure.value), _interval(figure), f"{figure.n:,}")
     return table
 
@@ -258,7 +281,7 @@ def _named(case: Case) -> str:
 
 def _table(*names: str) -> Table:
     """A table whose first column gives way where there is little room; plots are left out where there is less."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, collapse_padding=not _roomy(), header_style="dim")
     for at, name in enumerate(names):
         if name == PLOT and not _roomy():
             continue
@@ -298,7 +321,7 @@ def _drawn(figure: Figure, axis: Axis, style: str, mark: float | None = None) ->
 def _scale(table: Table, axis: Axis, *before: str) -> None:
     """A last row that tells the ends of the plot, which stands after the columns `before`."""
     if _roomy():
-        low, high = f"{axis.low:g}", f"{axis.high:g}"
+        low, high = (f"{end:g}".replace("-", "−") for end in (axis.low, axis.high))
         _row(table, *before, Text(low + high.rjust(WIDTH - len(low)), style="dim"))
 
 

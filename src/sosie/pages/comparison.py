@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sosie.pages.lineups import COLUMNS, Camera, Lineup, Shot
 from sosie.pages.plots import Axis, axis_of, balance, crossing, interval, ticks
 from sosie.pages.render import render
-from sosie.pages.wording import better_of, gloss
+from sosie.pages.wording import also, better_of, gloss
 from sosie.reports import Answered, Changed, Comparison, Difference, Figure
 
 MEASURES = (
@@ -56,6 +56,7 @@ def comparison_page(report: Comparison, title: str = "Which of two is better") -
         report=report,
         head=head.rstrip("."),
         told=f"{report.measure} {tail}" if tail else "",
+        also=also(report),
         tables=[
             (id, heading, about, first, some)
             for id, heading, about, first, some in (
@@ -68,7 +69,7 @@ def comparison_page(report: Comparison, title: str = "Which of two is better") -
         overlaps=[(name, one, _overlap(name, one, report.overlap, across)) for name, one in by],
         overlap_ticks=ticks(across),
         turns=[_turn(one, camera) for one in report.changed],
-        glosses={one.measure: said for one in report.differences if (said := gloss(one.measure))},
+        glosses={one.measure: gloss(one.measure) for one in report.differences},
     )
 
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from sosie.reports import Difference, Evaluation, Figure, Kind, Measured
+from sosie.reports import Comparison, Difference, Evaluation, Figure, Kind, Measured
 
 FUSED = "fused"
 KINDS: Mapping[Kind, str] = {
@@ -48,9 +48,9 @@ GLOSSES: Mapping[str, str] = {
     "brier": "mean squared error of the stated probability; less is better",
     "diversity": "mean distance of the answers of a list from each other",
     "novelty": "how seldom the answers are taken, in bits",
-    "coverage": "share of the gallery that is among the first k answers of any question",
+    "coverage": "share of the products that may answer which stand among the first k answers of some question",
     "gini": "how unevenly the answers are spread over the gallery; 0 = every product as often",
-    "popularity": "mean popularity of the answers; far above the gallery’s, popular products crowd out others",
+    "popularitybias": "popularity of the answers over the gallery’s; far above 1, popular products crowd out others",
 }
 PAIRS: Mapping[str, str] = {
     "precision": "share of the pairs called alike that are alike",
@@ -166,6 +166,20 @@ def better_of(one: Difference) -> str:
     if not one.p_holm < LEVEL:
         return ""
     return "B" if one.difference.value > 0 else "A"
+
+
+def also(report: Comparison) -> str:
+    """Which of the two the other measures find better, over all questions; "" where none tells more than chance."""
+    told = []
+    for side in ("A", "B"):
+        others = [
+            one.measure
+            for one in report.differences
+            if not one.where and one.measure != report.measure and better_of(one) == side
+        ]
+        if others:
+            told.append(f"{side} is better by {listed(others)}")
+    return f"Other measures: {'; '.join(told)}." if told else ""
 
 
 def named(one: Measured) -> str:
