@@ -48,7 +48,7 @@ class TextSettings(Settings):
 
 
 class WordsSettings(Settings):
-    """The words themselves: TF-IDF of words and characters, or Word2Vec trained on the catalogue."""
+    """The words themselves: TF-IDF of grams of characters, or Word2Vec trained on the catalogue."""
 
     enabled: bool = True
     weight: Weight = 0.3

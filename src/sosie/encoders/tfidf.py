@@ -1,4 +1,4 @@
-"""The words themselves: TF-IDF of words and of characters within words, brought to `dim` numbers.
+"""The words themselves: TF-IDF of grams of characters, brought to `dim` numbers.
 
 Latent semantic analysis (Deerwester et al., 1990). Texts of a small catalogue don't span `dim` directions: the rest
 are random projections of what the analysis leaves out (Li et al., "Very sparse random projections", 2006), so that
@@ -18,18 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.encoders.state import digest, fingerprint, read_array, read_state, reservoir, unit_rows, write_state
-from sosie.text import product_text, tokens
+from sosie.text import folded, product_text
 from sosie.types import Matrix, Product, Query, Vector
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-VERSION = 1
-BUCKETS = 1 << 15  # of hashed words, and as many of hashed character grams
-GRAMS = (3, 4, 5)  # characters
+VERSION = 2
+BUCKETS = 1 << 16  # of hashed grams
+GRAMS = (2, 3, 4, 5)  # characters
 SAMPLE = 20_000  # texts that idf and directions are learnt from
 ROWS = 4_096  # texts encoded at a time
 _HAN = re.compile("[\u3400-\u9fff]")
+REACH = GRAMS[-1] - 2  # characters of a word that share a gram with the next
+LONG = 32  # characters of a run from which its grams are not kept: such runs hardly ever come twice
 SPREAD = 8  # random directions a feature is spread over
 
 
@@ -41,7 +43,7 @@ class TfIdf:
 
     def __init__(self, dim: int = 256) -> None:
         self.dim = dim
-        self._idf = np.ones(2 * BUCKETS, np.float32)
+        self._idf = np.ones(BUCKETS, np.float32)
         self._seen = np.zeros(0, np.int32)  # features that the directions are known for, ascending
         self._directions = np.zeros((0, 0), np.float16)  # (seen, learnt)
         self._fingerprint = ""
@@ -58,7 +60,7 @@ class TfIdf:
         """Learn idf and directions from an even sample of the catalogue."""
         texts = (product_text(product) for product in products)
         counts = _features(reservoir(filter(str.strip, texts), SAMPLE))
-        present = np.bincount(counts.indices, minlength=2 * BUCKETS)
+        present = np.bincount(counts.indices, minlength=BUCKETS)
         self._idf = (np.log((1 + counts.shape[0]) / (1 + present)) + 1).astype(np.float32)
         self._seen = np.flatnonzero(present).astype(np.int32)
         self._directions = _directions(self._weighted(counts)[:, self._seen], self.dim)
@@ -109,18 +111,17 @@ class TfIdf:
         return out
 
     def _weighted(self, counts: "csr_array") -> "csr_array":
-        """Sublinear counts times idf; words and grams of a text each of unit length, so neither drowns the other."""
+        """Sublinear counts times idf, each text of unit length."""
         rows = counts.astype(np.float32)
         rows.data = (1 + np.log(rows.data)) * self._idf[rows.indices]
         line = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-        block = 2 * line + (rows.indices >= BUCKETS)
-        lengths = np.sqrt(np.bincount(block, np.square(rows.data, dtype=np.float64), 2 * rows.shape[0]))
-        rows.data /= np.maximum(lengths[block], 1e-12).astype(np.float32)
+        lengths = np.sqrt(np.bincount(line, np.square(rows.data, dtype=np.float64), rows.shape[0]))
+        rows.data /= np.maximum(lengths[line], 1e-12).astype(np.float32)
         return rows
 
 
 def _features(texts: Sequence[str]) -> "csr_array":
-    """How often each feature occurs in each text, (texts, 2 * BUCKETS): words first, then character grams."""
+    """How often each feature occurs in each text, (texts, BUCKETS)."""
     from scipy.sparse import csr_array
 
     indices: list[NDArray[np.int64]] = []
@@ -128,24 +129,38 @@ def _features(texts: Sequence[str]) -> "csr_array":
     ends = [0]
     for text in texts:
         found: Counter[int] = Counter()
-        for token, times in Counter(tokens(text)).items():
-            for feature in _features_of(token):
+        runs = folded(text).split()
+        for run, times in Counter(runs).items():
+            for feature in _grams(run) if len(run) < LONG else _grams.__wrapped__(run):
                 found[feature] += times
+        # Chinese puts a space only between phrases; elsewhere what stands side by side belongs together.
+        for left, right in pairwise(runs):
+            if not (_HAN.search(left) or _HAN.search(right)):
+                found.update(_across(left[-REACH:], right[:REACH]))
         ends.append(ends[-1] + len(found))
         indices.append(np.fromiter(found, np.int64, len(found)))
         counts.append(np.fromiter(found.values(), np.float64, len(found)))
     flat = np.concatenate(indices) if indices else np.zeros(0, np.int64)
     data = np.concatenate(counts) if counts else np.zeros(0)
-    return csr_array((data, flat, np.array(ends)), shape=(len(texts), 2 * BUCKETS))
+    return csr_array((data, flat, np.array(ends)), shape=(len(texts), BUCKETS))
 
 
 @lru_cache(maxsize=200_000)
-def _features_of(token: str) -> tuple[int, ...]:
-    padded = f" {token} "
-    grams = {padded[at : at + size] for size in GRAMS for at in range(len(padded) - size + 1)}
-    if not token.isascii():  # Chinese words are short: a character or two are what grams are elsewhere
-        grams |= {*_HAN.findall(token), *(a + b for a, b in pairwise(token))}
-    return (_hash(token), *sorted(BUCKETS + _hash(gram) for gram in grams))
+def _grams(run: str) -> tuple[int, ...]:
+    """Features of the grams of what stands between two spaces, these included."""
+    padded = f" {run} "
+    return tuple(_hash(padded[at : at + size]) for size in GRAMS for at in range(len(padded) - size + 1))
+
+
+@lru_cache(maxsize=200_000)
+def _across(left: str, right: str) -> tuple[int, ...]:
+    """Features of the grams that hold the space between the end of a word and the beginning of the next."""
+    both, space = f"{left} {right}", len(left)
+    return tuple(
+        _hash(both[at : at + size])
+        for size in GRAMS[1:]
+        for at in range(max(0, space - size + 2), min(space, len(both) - size + 1))
+    )
 
 
 def _hash(text: str) -> int:
@@ -169,11 +184,11 @@ def _directions(rows: Any, dim: int) -> NDArray[np.float16]:  # noqa: ANN401 (a 
 
 @lru_cache(maxsize=2)
 def _chance(dim: int) -> Matrix:
-    """Random directions of every feature, (2 * BUCKETS, dim): the same in every process."""
+    """Random directions of every feature, (BUCKETS, dim): the same in every process."""
     generator = np.random.default_rng(0)
     spread = min(SPREAD, dim)
-    matrix = np.zeros((2 * BUCKETS, dim), np.float32)
-    places = generator.integers(0, dim, (2 * BUCKETS, spread))
-    signs = generator.choice(np.array([-1, 1], np.float32), (2 * BUCKETS, spread)) / np.float32(np.sqrt(spread))
-    np.add.at(matrix, (np.arange(2 * BUCKETS)[:, None], places), signs)
+    matrix = np.zeros((BUCKETS, dim), np.float32)
+    places = generator.integers(0, dim, (BUCKETS, spread))
+    signs = generator.choice(np.array([-1, 1], np.float32), (BUCKETS, spread)) / np.float32(np.sqrt(spread))
+    np.add.at(matrix, (np.arange(BUCKETS)[:, None], places), signs)
     return matrix
