@@ -133,7 +133,7 @@ def test_a_statistic_stands_before_what_chance_makes_of_it() -> None:
     svg = plots.beside_chance(Shift(0.75, 0.25, 0.5, 0.002, 0.3), UNIT, name="image")
     assert [(box["x"], box["width"]) for box in drawn(svg, "rect", "band")] == [("25.0%", "25.0%")]
     assert [dot["cx"] for dot in drawn(svg, "circle")] == ["75.0%"]
-    assert drawn(svg, "svg")[0]["aria-label"] == "image: 0.750, by chance 0.250 to 0.500"
+    assert drawn(svg, "svg")[0]["aria-label"] == "image: 0.75, by chance 0.25 to 0.5"
 
 
 def test_a_scatter_marks_what_was_chosen_and_joins_the_front() -> None:

@@ -204,7 +204,7 @@ def columns(names: Sequence[str], values: Sequence[float], x: str, y: str, *, cs
 def beside_chance(shift: Shift, axis: Axis, css: str = "", *, name: str = "") -> Markup:
     """One row: a dot for a statistic, before the band in which 95% of random splits have it."""
     x = axis.at(shift.low)
-    said = f"{name}: {number(shift.value)}, by chance {number(shift.low)} to {number(shift.high)}"
+    said = f"{name}: {amount(shift.value)}, by chance {amount(shift.low)} to {amount(shift.high)}"
     inside = [_line("grid", axis.at(tick)) for tick in axis.ticks]
     inside.append(
         Markup('<rect class="band" x="{}%" width="{}%" height="100%"/>').format(x, _r(axis.at(shift.high) - x))
