@@ -1,12 +1,15 @@
 """What is stated of hits comes true for hits as a shop shows them, and not only for those it was learnt from."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from shop_of import shop_of
 
 from sosie.errors import TruthError
 from sosie.evaluate import calibrate as module
-from sosie.evaluate.calibrate import DEPTH, LEAST, Scored, calibrate, judged_pairs, label_hits
+from sosie.evaluate.calibrate import DEPTH, LEAST, Scored, calibrate, judged_pairs, label_hits, scored
+from sosie.evaluate.front import Truth
 from sosie.evaluate.task import TaskOptions
 from sosie.evaluate.truth import pairs_task
 from sosie.metrics.calibration import apply
@@ -129,3 +132,81 @@ def test_judged_pairs_are_scored_as_hits_and_the_test_split_is_left(untouched, k
         assert score == pytest.approx(hits[other], abs=1e-4)
         assert alike == (kinds[int(one[1:])] == kinds[int(other[1:])])
     assert "hits only where" in calibrate(shop.snapshot, found).holds_for
+
+
+def linked(kinds):
+    """Every third product with three of its kind."""
+    generator = np.random.default_rng(11)
+    return {
+        f"p{at:05}": [
+            f"p{other:05}" for other in generator.choice(np.flatnonzero(kinds == kinds[at]), 4) if other != at
+        ]
+        for at in range(0, SIZE, 3)
+    }
+
+
+@pytest.mark.parametrize("given", ["links", "qrels"])
+def test_hits_that_a_file_names_are_alike_and_those_it_is_silent_of_are_not(untouched, kinds, tmp_path, given):
+    shop, links = untouched, linked(kinds)
+    file = tmp_path / "truth.csv"
+    header = "a,b" if given == "links" else "query,product"
+    file.write_text("\n".join([header, *(f"{one},{other}" for one in links for other in links[one])]) + "\n")
+    found = scored(shop.snapshot, Truth(**{given: file}), shop.encoder)
+    assert found.questions == len(links)
+    for number, one in list(enumerate(links))[:30]:
+        shown = shop.similar(one, limit=DEPTH)
+        here = found.clusters == number
+        assert np.allclose(np.sort(found.scores[here]), np.sort([hit.score for hit in shown]), atol=1e-4)
+        assert found.alike[here].sum() == sum(hit.product.id in links[one] for hit in shown)
+    report = calibrate(shop.snapshot, found)
+    assert "says nothing count as unlike" in report.notes[-1]
+    assert report.alike < 0.5
+
+
+def test_links_of_the_test_split_are_left_for_judging(untouched, kinds, tmp_path):
+    file = tmp_path / "links.csv"
+    links = linked(kinds)  # every third product: those of the split val
+    file.write_text("\n".join(["a,b", *(f"{one},{other}" for one in links for other in links[one])]) + "\n")
+    found = scored(untouched.snapshot, Truth(links=file, options=TaskOptions(split="part")), untouched.encoder)
+    assert "queries val" in found.name
+    options = TaskOptions(split="part", query_split="test")
+    with pytest.raises(TruthError):
+        scored(untouched.snapshot, Truth(links=file, options=options), untouched.encoder)
+
+
+def test_words_that_ask_teach_nothing_of_products(untouched, tmp_path):
+    file = tmp_path / "qrels.csv"
+    file.write_text("query,words,product,grade\n" + "".join(f"q{at},thing {at},p{at:05},1\n" for at in range(40)))
+    with pytest.raises(TruthError, match="words or pictures ask"):
+        scored(untouched.snapshot, Truth(qrels=file), untouched.encoder)
+
+
+@pytest.mark.parametrize("truth", [Truth(), Truth(events=Path("events.csv"))])
+def test_a_truth_that_tells_of_no_pairs_is_refused(untouched, truth):
+    with pytest.raises(TruthError, match="give a truth that tells which products are alike"):
+        scored(untouched.snapshot, truth, untouched.encoder)
+
+
+def test_only_grades_from_the_least_on_are_alike(untouched, tmp_path):
+    shop = untouched
+    every = label_hits(shop.snapshot, ["kind", "part"], TaskOptions(), shop.encoder)
+    both = label_hits(shop.snapshot, ["kind", "part"], TaskOptions(), shop.encoder, least=2)
+    assert np.array_equal(every.scores, both.scores)
+    assert 0 < both.alike.sum() < every.alike.sum()
+    assert not (both.alike & ~every.alike).any()
+    assert both.name.endswith("grade 2 or more")
+    file = tmp_path / "pairs.csv"
+    file.write_text("a,b,grade\n" + "".join(f"p{at:05},p{at + 1:05},{at % 5}\n" for at in range(0, 200, 2)))
+    task = pairs_task(shop.snapshot, file, TaskOptions())
+    assert judged_pairs(shop.snapshot, task).alike.tolist() == [at % 5 > 2 for at in range(0, 200, 2)]
+    assert judged_pairs(shop.snapshot, task, least=2).alike.tolist() == [at % 5 >= 2 for at in range(0, 200, 2)]
+
+
+def test_a_score_that_tells_a_little_more_than_none_is_believed(untouched):
+    """By pairs, and not by whether two intervals overlap."""
+    generator = np.random.default_rng(12)
+    scores = generator.random(4_000)
+    alike = generator.random(4_000) < 0.2 + 0.2 * scores
+    report = calibrate(untouched.snapshot, Scored("weak", "", scores, alike, None))
+    assert report.brier.high > report.base
+    assert "is off by" in report.verdict

@@ -7,7 +7,7 @@ from filled import filled, write_state
 
 from sosie.errors import StoreError
 from sosie.metrics.calibration import Calibration
-from sosie.store import Calibrated, LocalStore, keep_calibration, read_calibration
+from sosie.store import Calibrated, LocalStore, forget_calibration, keep_calibration, read_calibration
 from sosie.store.calibration import FILE, FORMAT
 
 CURVE = Calibration("platt", (0.1, 0.5), (0.2, 0.8), {"platt": 0.4, "beta": 0.5, "isotonic": 0.45})
@@ -82,3 +82,11 @@ def test_a_rollback_takes_it_back_to_what_it_holds_for(tmp_path):
     store.rollback()
     snapshot = store.snapshot()
     assert snapshot.calibration.holds(snapshot.manifest)
+
+
+def test_a_calibration_is_forgotten(tmp_path):
+    filled(tmp_path / "store")
+    kept(tmp_path / "store")
+    assert forget_calibration(tmp_path / "store")
+    assert LocalStore.open(tmp_path / "store").snapshot().calibration is None
+    assert not forget_calibration(tmp_path / "store")
