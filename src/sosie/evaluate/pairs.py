@@ -11,7 +11,7 @@ from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, fused, pair_scores
 from sosie.evaluate.cases import worst_and_best_pairs
 from sosie.evaluate.judge import Options, not_beaten, other_systems
-from sosie.evaluate.pair_figures import MAIN, MEASURES, Chosen, Said, difference, figures
+from sosie.evaluate.pair_figures import MAIN, MEASURES, Chosen, Clusters, Said, difference, figures
 from sosie.evaluate.system import System
 from sosie.evaluate.task import Lists, Task
 from sosie.evaluate.truth import Nothing, PairsTask
@@ -22,6 +22,7 @@ from sosie.store import Snapshot
 from sosie.types import Progress, Rows
 
 LEAST = 10  # alike pairs, and unlike ones, from which a threshold is chosen
+LARGE = 0.1  # share of the pairs that may hang together: resamples would have or lack them all
 
 Parts = Sequence[tuple[Rows, Rows]]
 
@@ -42,7 +43,7 @@ def judge_pairs(
     alike = pairs.grades > (pairs.grades.min() + pairs.grades.max()) / 2
     parts = _parts(pairs, alike)
     judged = np.concatenate([out for _, out in parts])
-    truth, clusters = alike[judged], pairs.clusters[judged]
+    truth, (clusters, notes) = alike[judged], _clusters(pairs, judged)
     asked = ask(snapshot, task, encoders, progress)
     own = _said(fused(asked, options.weights), left, right, alike, parts)
     names = tuple(dict.fromkeys((options.measure, *MEASURES)))
@@ -69,7 +70,7 @@ def judge_pairs(
         leaks=(),
         worst=worst,
         best=best,
-        notes=pairs.notes,
+        notes=(*pairs.notes, *notes),
         reproduce=dict(options.reproduce),
         seconds=time.perf_counter() - started,
         reliability=reliability(own.stated, truth),
@@ -105,6 +106,17 @@ def _parts(pairs: PairsTask, alike: Chosen) -> Parts:
                 f"threshold on or to judge by; at least {LEAST} of each are needed, of different products."
             )
     return parts
+
+
+def _clusters(pairs: PairsTask, judged: Rows) -> tuple[Clusters, list[str]]:
+    """Which of the pairs that judge depend on each other: those that hang together, unless many do; and a note then."""
+    clusters = pairs.clusters[judged]
+    share = np.unique(clusters, return_counts=True)[1].max() / len(clusters)
+    first = np.unique(pairs.a[judged], return_inverse=True)[1]
+    if share <= LARGE or np.array_equal(clusters, first):
+        return clusters, []
+    told = f"{share:.0%} of the pairs that judge hang together by shared products; intervals take those of one first "
+    return first, [told + "product as dependent, and may be too narrow."]
 
 
 def _said(system: System, left: Rows, right: Rows, alike: Chosen, parts: Parts) -> Said:
