@@ -18,7 +18,7 @@ from sosie.evaluate.system import System
 from sosie.evaluate.task import Task
 from sosie.evaluate.values import Top, Values, values_of
 from sosie.metrics.intervals import holm, interval, paired
-from sosie.metrics.lists import coverage, diversity, gini
+from sosie.metrics.lists import coverage, diversity, gini, novelty, popularity_bias
 from sosie.metrics.ranking import DEFAULT, check_names
 from sosie.reports import Evaluation, Figure, Leak, Measured
 from sosie.store import Snapshot
@@ -132,7 +132,10 @@ def summed_up(snapshot: Snapshot, task: Task, options: Options, values: Mapping[
         queries=task.size,
         without_relevant=int(np.isnan(main).sum()),
         gallery=len(task.titles),
-        metrics={name: interval(values[name], task.clusters) for name in options.names},
+        metrics={
+            **{name: interval(values[name], task.clusters) for name in options.names},
+            **_popularity(snapshot, task, top),
+        },
         baselines=(),
         beaten_by=(),
         slices=slices(snapshot, task, main, task.clusters),
@@ -186,6 +189,22 @@ def _depth(measure: str) -> int:
 def _unanswered(top: Top, main: Values) -> list[str]:
     silent = np.count_nonzero((top.places[~np.isnan(main)] < 0).all(axis=1))
     return [f"{silent:,} questions got no answer: they say nothing to the signals."] if silent else []
+
+
+def _popularity(snapshot: Snapshot, task: Task, top: Top) -> dict[str, Figure]:
+    """How novel and how popular the answers are, by what was taken before, or else by how often it was rated."""
+    taken = task.popularity
+    if taken is None:
+        taken = np.nan_to_num(snapshot.columns["rating_count"].values[task.gallery].astype(np.float64))
+    if not taken.any():
+        return {}
+    popularity = np.zeros(len(task.titles))
+    np.maximum.at(popularity, task.places, taken)
+    depth = top.places.shape[1]
+    return {
+        f"novelty@{depth}": interval(novelty(top.places, popularity), task.clusters),
+        f"popularity_bias@{depth}": interval(popularity_bias(top.places, popularity), task.clusters),
+    }
 
 
 def _diversity(system: System, task: Task, top: Top) -> dict[str, Figure]:

@@ -1,4 +1,7 @@
-"""What lists of answers are like, whether or not they are right."""
+"""What lists of answers are like, whether or not they are right.
+
+Places are (queries, depth) numbers of products of the gallery, -1 = unused.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ def coverage(places: Places, gallery: int) -> float:
 
 
 def gini(places: Places, gallery: int) -> float:
-    """How unevenly products are shown: 0 = all equally often, 1 = one alone."""
+    """How unevenly products are shown: 0 = all equally often, 1 - 1 / gallery = one alone (Gini 1912)."""
     shown = np.sort(_shown(places, gallery))
     total = int(shown.sum())
     if not total:
@@ -26,15 +29,32 @@ def _shown(places: Places, gallery: int) -> NDArray[np.int64]:
 
 
 def novelty(places: Places, popularity: Values) -> Values:
-    """Mean self-information of each list's products, in bits."""
-    share = (popularity + 1) / (popularity + 1).sum()
+    """Mean self-information of each list's products, in bits, (queries,); NaN for an empty list.
+
+    `popularity` (gallery,) counts how often each was taken; one is added to all (Zhou et al. 2010; Vargas & Castells
+    2011).
+    """
+    return _mean_of(-np.log2((popularity + 1) / (popularity + 1).sum()), places)
+
+
+def popularity_bias(places: Places, popularity: Values) -> Values:
+    """Mean popularity of each list's products, as a multiple of the gallery's, (queries,); NaN for an empty list.
+
+    1 = as lists by chance would be. Average recommendation popularity (Yin et al. 2012), over what chance gives.
+    """
+    return _mean_of(popularity / popularity.mean(), places)
+
+
+def _mean_of(values: Values, places: Places) -> Values:
     there = places >= 0
-    bits = np.where(there, -np.log2(share)[np.maximum(places, 0)], 0)
-    return _mean(bits.sum(axis=1), there.sum(axis=1))
+    return _mean(np.where(there, values[np.maximum(places, 0)], 0).sum(axis=1), there.sum(axis=1))
 
 
 def diversity(vectors: NDArray[np.float32], there: NDArray[np.bool_]) -> Values:
-    """Mean 1 - cosine of two products of one list, (queries,)."""
+    """Mean 1 - cosine of two products of one list, (queries,); NaN for a list of fewer than two.
+
+    `vectors` (queries, depth, dim) are of unit length, or zero; `there` (queries, depth) says which places are used.
+    """
     some = np.where(there[..., None], vectors, 0).astype(np.float64)
     n = there.sum(axis=1)
     pairs = n * (n - 1) / 2
