@@ -189,6 +189,29 @@ def test_ticks_are_written_out() -> None:
 @pytest.mark.parametrize(
     "svg",
     [
+        plots.interval(Figure(0.5, 0.4, 0.6, 9), UNIT),
+        plots.dumbbell(0.1, 0.2, UNIT),
+        plots.beside_chance(Shift(0.1, 0.0, 0.2, 0.5, 0.1), UNIT),
+        plots.balance(1, 2, 3),
+        plots.crossing(["a", "b"], ["b", "a"], 2),
+        plots.columns(["a"], [1], "x", "y"),
+        plots.reliability([Bin(0.0, 1.0, 0.5, 0.5, 9)]),
+        plots.scatter([Point("now", 1.0, 0.5, 1.0)], "x", "y", "size"),
+    ],
+    ids=["interval", "dumbbell", "beside chance", "balance", "crossing", "columns", "reliability", "scatter"],
+)
+def test_every_plot_has_a_title_and_says_its_figures_aloud(svg: str) -> None:
+    (plot,) = ElementTree.fromstring(f"<div>{svg}</div>").iter("svg")
+    title = plot.find("title")
+    assert plot.get("role") == "img"
+    assert title is not None
+    assert title.text == plot.get("aria-label")
+    assert re.search(r"\d", str(title.text))
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
         plots.interval(Figure(0.5, 0.4, 0.6, 9), UNIT, name=HOSTILE),
         plots.scatter([Point(HOSTILE, 1.0, 0.5, 1.0, chosen=True)], HOSTILE, HOSTILE, HOSTILE),
         plots.columns([HOSTILE], [1], HOSTILE, HOSTILE),

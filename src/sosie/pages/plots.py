@@ -142,15 +142,17 @@ def crossing(above: Sequence[str], below: Sequence[str], columns: int) -> Markup
     """Lines from where a thing stands in one list to where it stands in the list below, in columns of equal width."""
     place = {id: at for at, id in enumerate(below)}
     moved = [(at, place[id]) for at, id in enumerate(above) if id in place]
-    said = "; ".join(f"{one + 1} to {two + 1}" for one, two in moved if one != two) or "none"
+    said = "places that changed: " + (
+        "; ".join(f"{one + 1} to {two + 1}" for one, two in moved if one != two) or "none"
+    )
     lines = [
         Markup('<line class="{}" x1="{}%" x2="{}%" y1="0" y2="100%"/>').format(
             "stays" if one == two else "moves", _r(100 * (one + 0.5) / columns), _r(100 * (two + 0.5) / columns)
         )
         for one, two in moved
     ]
-    return Markup('<svg class="crossing" role="img" aria-label="places that changed: {}">{}</svg>').format(
-        said, Markup("").join(lines)
+    return Markup('<svg class="crossing" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        said, said, Markup("").join(lines)
     )
 
 
@@ -257,8 +259,8 @@ def _plane(across: Axis, up: Axis, x: str, y: str, said: str, inside: Iterable[M
         words.append(Markup('<text x="-8" y="{}%" dy="4" text-anchor="end">{}</text>').format(at, _tick(tick)))
     words.append(Markup('<text class="axis" x="100%" y="100%" dy="36" text-anchor="end">{} →</text>').format(x))
     words.append(Markup('<text class="axis" x="-8" y="-12">↑ {}</text>').format(y))
-    return Markup('<div class="plane {}"><svg role="img" aria-label="{}">{}</svg></div>').format(
-        css, said, Markup("").join([*grid, *inside, *words])
+    return Markup('<div class="plane {}"><svg role="img" aria-label="{}"><title>{}</title>{}</svg></div>').format(
+        css, said, said, Markup("").join([*grid, *inside, *words])
     )
 
 
