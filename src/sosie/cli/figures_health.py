@@ -61,6 +61,9 @@ def print_drift(report: DriftReport) -> None:
     out.print()
     if report.facts:
         out.print(_facts(report.facts))
+        for fact in report.facts:
+            if fact.verdict:
+                out.print(f"[dim]{_plain(fact.name)}[/] {_plain(fact.what)}", soft_wrap=True)
         out.print()
     _look(report.remarks)
     for one in report.signals:
@@ -113,25 +116,36 @@ def _look(remarks: Iterable[Remark]) -> None:
 
 
 def _signals(signals: Sequence[SignalHealth]) -> Table:
-    table = _table(
-        "signal", "weight", "have it", "directions", "dimension", "hub skew", "top hub", "unseen", "equal", VERDICT
-    )  # fmt: skip
+    table = _fitting(
+        ("signal", "have it", "directions", "dimension", "hub skew", "equal", VERDICT), ("weight", "top hub", "unseen")
+    )
     for one in signals:
         kinds = ", ".join(dict.fromkeys(remark.kind for remark in one.remarks))
         _row(
             table,
             f"[bold]{one.name}[/]" if one.kind == "fused" else _plain(one.name),
-            f"{one.weight:g}",
             f"{1 - one.missing:.0%}",
             f"{one.directions:.0f} of {one.dim:,}",
             "" if one.intrinsic is None else f"{one.intrinsic:.1f}",
             "" if one.hub_skew is None else f"{one.hub_skew:.2f}",
-            f"{one.hubs[0].value:,.0f} lists" if one.hubs else "",
-            "" if one.unseen is None else f"{one.unseen:.1%}",
             f"{one.duplicates:,}",
-            f"[yellow]{kinds}[/]" if kinds else "[green]ok[/]",
+            *_if_roomy(
+                f"{one.weight:g}",
+                f"{one.hubs[0].value:,.0f} lists" if one.hubs else "",
+                "" if one.unseen is None else f"{one.unseen:.1%}",
+            ),
+            f"[yellow]{_plain(kinds)}[/]" if kinds else "[green]ok[/]",
         )
     return table
+
+
+def _fitting(names: Sequence[str], more: Sequence[str]) -> Table:
+    """A table; `more` are columns before the last one, where there is room."""
+    return _table(*names[:-1], *_if_roomy(*more), names[-1])
+
+
+def _if_roomy(*cells: str) -> tuple[str, ...]:
+    return cells if _roomy() else ()
 
 
 def _shown(title: str, value: str, products: Sequence[Shown]) -> None:
@@ -144,7 +158,8 @@ def _shown(title: str, value: str, products: Sequence[Shown]) -> None:
 
 
 def _repetitions(repetitions: Sequence[Repetition]) -> Table:
-    table = _table("signals beside each other", "alignment", "correlation", "neighbours in common", "products", VERDICT)
+    names = ("two signals", "alignment", "correlation", "same neighbours", VERDICT)
+    table = _fitting(names, ("products",))
     for one in repetitions:
         _row(
             table,
@@ -152,24 +167,24 @@ def _repetitions(repetitions: Sequence[Repetition]) -> Table:
             number(one.cka),
             number(one.correlation),
             f"{one.overlap:.0%}",
-            f"{one.products:,}",
-            "[yellow]repeat each other[/]" if one.repeats else "",
+            *_if_roomy(f"{one.products:,}"),
+            "[yellow]repeat[/]" if one.repeats else "",
         )
     return table
 
 
 def _drifts(signals: Sequence[SignalDrift]) -> Table:
-    table = _table(
-        "drift of", "products", "cosine", "neighbours kept", "mmd² × 1000", "95% of halves", "told apart", "p", VERDICT
-    )  # fmt: skip
+    names = ("drift of", "neighbours", "mmd² × 1000", "random halves", "told apart", "p", VERDICT)
+    table = _fitting(names, ("products", "cosine"))
     for one in signals:
-        _row(table, f"[bold]{_plain(one.name)}[/]", *[""] * 7, STYLES[one.verdict] if _tested(one) else "")
+        blank = [""] * (5 + len(_if_roomy("", "")))
+        _row(table, f"[bold]{_plain(one.name)}[/]", *blank, STYLES[one.verdict] if _tested(one) else "")
         if one.kept:
-            cosine = "" if one.cosine is None else f"{one.cosine.value:.3f}"
-            kept = "" if one.overlap is None else f"{one.overlap.value:.0%}"
-            _row(table, "  themselves", f"{one.kept:,}", cosine, kept, *_shift(one.moved, 1_000))
+            cosine = "" if one.cosine is None else number(one.cosine.value)
+            kept = "" if one.overlap is None else f"{one.overlap.value:.0%} kept"
+            _row(table, " themselves", kept, *_shift(one.moved, 1_000), *_if_roomy(f"{one.kept:,}", cosine))
         if one.fresh:
-            _row(table, "  new ones", f"{one.fresh:,}", "", "", *_shift(one.new, 1_000))
+            _row(table, " new ones", "", *_shift(one.new, 1_000), *_if_roomy(f"{one.fresh:,}", ""))
     return table
 
 
@@ -178,16 +193,15 @@ def _tested(one: SignalDrift) -> bool:
 
 
 def _facts(facts: Sequence[FactDrift]) -> Table:
-    table = _table("new products by", "", "stability index", "95% of random halves", "p", VERDICT)
-    table.columns[1].justify = "left"
+    table = _table("new products by", "stability index", "random halves", "p", VERDICT)
     for one in facts:
         value, interval, _, p = _shift(one.shift, 1)
-        _row(table, _plain(one.name), _plain(one.what), value, interval, p, STYLES[one.verdict])
+        _row(table, _plain(one.name), value, interval, p, STYLES[one.verdict])
     return table
 
 
 def _shift(shift: Shift | None, unit: float) -> tuple[str, str, str, str]:
-    """Its value, the interval of random splits, how often old and new are told apart, and p."""
+    """Its value, 95% of random splits, how often old and new are told apart, and p."""
     if shift is None:
         return "", "", "", ""
     low, high = number(unit * shift.low), number(unit * shift.high)
