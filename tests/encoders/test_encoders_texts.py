@@ -1,6 +1,8 @@
 """Texts: meaning, words and reviews."""
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ import pytest
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
 from sosie.encoders.reviews import READ, Reviews
+from sosie.encoders.state import FILE
 from sosie.encoders.tfidf import TfIdf
 from sosie.encoders.windows import LONGEST, split
 from sosie.encoders.word2vec import Word2Vec
+from sosie.errors import EncoderError
 from sosie.types import Matrix, Product, Query, Review
 
 
@@ -141,6 +145,24 @@ def test_tfidf_of_a_large_catalogue_finds_the_kind() -> None:
     cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -1)
     assert np.mean(cosines.argmax(axis=1) % 4 == np.arange(600) % 4) > 0.95
+
+
+def test_tfidf_knows_which_words_stand_side_by_side() -> None:
+    encoder = TfIdf()
+    encoder.fit(_texts(*TITLES))
+    asked, same, turned = encoder.encode(_texts("olive green shirt", "olive green scarf", "green scarf olive"))
+    assert asked @ same > asked @ turned + 0.05
+
+
+def test_tfidf_saved_by_another_version_is_refused(tmp_path: Path) -> None:
+    encoder = TfIdf()
+    encoder.fit(_texts(*TITLES))
+    encoder.save(tmp_path)
+    state = tmp_path / FILE
+    values = json.loads(state.read_text(encoding="utf-8"))
+    state.write_text(json.dumps({**values, "version": values["version"] - 1}), encoding="utf-8")
+    with pytest.raises(EncoderError, match="--refit"):
+        TfIdf.load(tmp_path)
 
 
 def test_tfidf_finds_chinese_by_word_and_by_part_of_one() -> None:

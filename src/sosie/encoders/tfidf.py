@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.encoders.state import digest, fingerprint, read_array, read_state, reservoir, unit_rows, write_state
+from sosie.errors import EncoderError
 from sosie.text import folded, product_text
 from sosie.types import Matrix, Product, Query, Vector
 
@@ -80,13 +81,15 @@ class TfIdf:
 
     def save(self, folder: Path) -> None:
         """Write settings and three arrays."""
-        values = {"dim": self.dim, "fingerprint": self.fingerprint}
+        values = {"dim": self.dim, "version": VERSION, "fingerprint": self.fingerprint}
         write_state(folder, self.name, values, idf=self._idf, seen=self._seen, directions=self._directions)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Open what was saved."""
+        """Open what was saved. Raises EncoderError where an earlier sosie saved it: its features are others."""
         values = read_state(folder, cls.name)
+        if values.get("version") != VERSION:
+            raise EncoderError(f"{folder}: words were learnt by another version of sosie; build again with --refit.")
         encoder = cls(values["dim"])
         encoder._idf, encoder._seen = (
             np.array(read_array(folder / "idf.npy")),
