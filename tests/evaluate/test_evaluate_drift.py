@@ -21,7 +21,9 @@ def builds(folder, old, new, products=None, means=(None, None)):
     made = []
     for name, matrix, mean in zip(("old", "new"), (old, new), means, strict=True):
         given = (products or named)(len(matrix))
-        made.append(store_of(folder / name, given, {"look": unit(matrix)}, means={} if mean is None else {"look": mean}))
+        made.append(
+            store_of(folder / name, given, {"look": unit(matrix)}, means={} if mean is None else {"look": mean})
+        )
     return made
 
 
@@ -175,7 +177,7 @@ def test_p_values_are_corrected_for_being_several(tmp_path, monkeypatch):
     rows[SIZE:, 0] += 2
     look = unit(rows)
     given = {f"look{at}": look for at in range(5)}
-    old = store_of(tmp_path / "old", named(SIZE), {name: look[:SIZE] for name in given})
+    old = store_of(tmp_path / "old", named(SIZE), dict.fromkeys(given, look[:SIZE]))
     new = store_of(tmp_path / "new", named(SIZE + NEW), given)
     report = drift(old, new)
     assert [one.new.p for one in report.signals] == pytest.approx([5 * 0.001] * 5)
@@ -195,5 +197,7 @@ def test_drift_is_a_part_of_health(tmp_path):
     rows = clusters(SIZE + NEW, 13)
     rows[SIZE:, 0] += 5
     old, new = builds(tmp_path, rows[:SIZE], rows)
-    assert health(new, old).drift.verdict == drift(old, new).verdict != ""
+    report = health(new, old)
+    assert report.drift.verdict == drift(old, new).verdict == "Drift in look."
+    assert "drift (look)" in report.verdict
     assert health(new).drift is None

@@ -132,6 +132,10 @@ def verdict_of(report: HealthReport) -> str:
     for repetition in report.repetitions:
         if repetition.repeats:
             found.setdefault(_NAMES["repeats"], []).append(f"{repetition.a}/{repetition.b}")
+    if report.drift is not None:
+        drifted = [one.name for one in report.drift.signals if one.verdict == "drift"]
+        drifted += [one.name for one in report.drift.facts if one.verdict == "drift"]
+        found |= {_NAMES["drift"]: drifted} if drifted else {}
     told = [f"{what} ({', '.join(names)})" for what, names in found.items()]
     if not told:
         return "Nothing stands out: no collapse, no hubs, no repeated signals."
@@ -147,4 +151,5 @@ _NAMES = {
     "hubs": "hubs",
     "duplicates": "equal vectors",
     "repeats": "repeated signals",
+    "drift": "drift",
 }
