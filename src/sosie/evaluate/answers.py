@@ -11,7 +11,7 @@ from scipy import sparse
 from sosie.engine.candidates import Candidates
 from sosie.engine.questions import EXACT, EXACT_SCALE, Encoders, understand
 from sosie.errors import QuestionError
-from sosie.evaluate.system import System
+from sosie.evaluate.system import Literal, System
 from sosie.evaluate.task import Task, part_of
 from sosie.scoring import chosen_weights
 from sosie.store import Snapshot
@@ -37,7 +37,7 @@ class Asked:
     snapshot: Snapshot
     task: Task
     vectors: Mapping[str, Matrix] | None = None  # (questions, dim) of words and pictures; None = products
-    words: Any = None  # share of the words found literally, (questions, gallery), SciPy's; None = no question has any
+    words: Literal | None = None  # share of the words found, (questions, gallery); None = no question has any
     worded: Mask | None = None  # (questions,) which have
     made: Mapping[str, Made] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ class Asked:
             self,
             task=part_of(self.task, chosen),
             vectors=None if self.vectors is None else {s: matrix[chosen] for s, matrix in self.vectors.items()},
-            words=None if self.words is None else self.words[chosen],
+            words=None if self.words is None else Literal(self.words.kept[chosen]),
             worded=None if self.worded is None else self.worded[chosen],
         )
 
@@ -120,7 +120,7 @@ def ask(snapshot: Snapshot, task: Task, encoders: Encoders, progress: Progress |
         if progress is not None:
             progress("asking", at + 1, task.size)
     asked = Asked(snapshot, task, {signal: matrix for signal, matrix in vectors.items() if matrix.any()})
-    return replace(asked, words=sparse.vstack(words, format="csr"), worded=worded) if worded.any() else asked
+    return replace(asked, words=Literal(sparse.vstack(words, format="csr")), worded=worded) if worded.any() else asked
 
 
 def defaults(snapshot: Snapshot) -> dict[str, float]:
@@ -162,7 +162,7 @@ def fused(asked: Asked, weights: Mapping[str, float] | None = None, name: str = 
         np.multiply(questions, root, out=left[:, start:stop])
         if right is not left:
             np.multiply(asked.gallery(signal), root, out=right[:, start:stop])
-    more = asked.words * share if share else None
+    more = asked.words * share if asked.words is not None and share else None
     return System(name, "fused", left, right, more, np.where(mass > 0, mass, np.float32(1)))
 
 

@@ -119,7 +119,7 @@ def _scored(system: System, task: Task, places: Rows) -> tuple[Floats, NDArray[n
             found = np.einsum("ij,j->i", vectors, question)  # not BLAS: equal rows stay equal
             found[~vectors.any(axis=1)] = -np.inf
         else:
-            found = system.more[[at]].toarray()[0, rows]
+            found = system.more[[at]][0, rows]
             found[found <= 0] = -np.inf
         if len(some):
             scores[at, : len(some)] = np.maximum.reduceat(found, ends - counts)

@@ -3,8 +3,31 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from scipy import sparse
+
 from sosie.reports import Kind
 from sosie.types import Matrix, Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Literal:
+    """Shares of words found literally, (questions, gallery): mostly 0, so kept sparse, read as a matrix."""
+
+    kept: Any
+
+    def __getitem__(self, at: Any) -> Matrix:  # noqa: ANN401 - whatever NumPy takes
+        found = self.kept[at]
+        return np.asarray(found.toarray() if sparse.issparse(found) else found)
+
+    def __mul__(self, factor: np.float32) -> "Literal":
+        return Literal(self.kept * factor)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Questions, gallery."""
+        questions, gallery = self.kept.shape
+        return questions, gallery
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,5 +41,5 @@ class System:
     kind: Kind
     questions: "Matrix | Any"  # (questions, dim), or a SciPy sparse array
     gallery: "Matrix | Any"  # (gallery, dim), or a SciPy sparse array, in the order of `Task.gallery`
-    more: Any = None  # matrix or SciPy sparse array, (questions, gallery), added to the score: words found literally
+    more: "Matrix | Literal | None" = None  # (questions, gallery) added to the score: words found literally
     mass: Vector | None = None  # (questions,) that the scores are divided by: 1 is then the product itself
