@@ -123,6 +123,8 @@ def test_the_verdict_comes_first_then_leaks_the_grave_ones_first(told: Told) -> 
     assert places == sorted(places)
     assert "a1 ↔ a2" in text
     assert "1,928 questions, 12 without anything relevant; 7,660 products" in text
+    untitled = replace(case(0.0, 0, 1), title="")
+    assert "worst q1 · hit@1" in told(replace(EVALUATION, worst=(untitled,)), 120)
     assert "Don't trust" not in told(replace(EVALUATION, leaks=(TITLES,)), 120)
 
 

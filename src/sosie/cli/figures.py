@@ -276,7 +276,7 @@ def _case(what: str, measure: str, case: Case) -> str:
 
 
 def _named(case: Case) -> str:
-    return _plain(f"{case.query} {case.title}" if case.title != case.query else case.query)
+    return _plain(f"{case.query} {case.title}".strip() if case.title != case.query else case.query)
 
 
 def _table(*names: str) -> Table:

@@ -49,8 +49,8 @@ GLOSSES: Mapping[str, str] = {
     "diversity": "mean distance of the answers of a list from each other",
     "novelty": "how seldom the answers are taken, in bits",
     "coverage": "share of the products that may answer which stand among the first k answers of some question",
-    "gini": "how unevenly the answers are spread over the gallery; 0 = every product as often",
-    "popularitybias": "popularity of the answers over the gallery’s; far above 1, popular products crowd out others",
+    "gini": "how unevenly answers are spread over the products; 0 = every one as often, near 1 = always the same few",
+    "popularitybias": "popularity of the answers beside that of all products; far above 1, popular ones crowd out others",
 }
 PAIRS: Mapping[str, str] = {
     "precision": "share of the pairs called alike that are alike",
