@@ -50,7 +50,7 @@ GLOSSES: Mapping[str, str] = {
     "novelty": "how seldom the answers are taken, in bits",
     "coverage": "share of the products that may answer which stand among the first k answers of some question",
     "gini": "how unevenly answers are spread over the products; 0 = every one as often, near 1 = always the same few",
-    "popularitybias": "popularity of the answers beside that of all products; far above 1, popular ones crowd out others",
+    "popularitybias": "popularity of answers beside that of all products; far above 1, popular ones crowd out others",
 }
 PAIRS: Mapping[str, str] = {
     "precision": "share of the pairs called alike that are alike",
