@@ -51,7 +51,7 @@ class WordsSettings(Settings):
     """The words themselves: TF-IDF of grams of characters, or Word2Vec trained on the catalogue."""
 
     enabled: bool = True
-    weight: Weight = 0.3
+    weight: Weight = 0.4
     encoder: Literal["tfidf", "word2vec"] = "tfidf"
     dim: Annotated[int, Field(ge=8, le=2048)] = 256
 
