@@ -1,7 +1,8 @@
 """What can be said of answers without any truth: it shows that something is broken, not how good they are."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +11,13 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from sosie.engine.questions import Encoders
 from sosie.errors import PictureError, TruthError
-from sosie.evaluate.answers import alone, ask, fused
+from sosie.evaluate.answers import Asked, alone, ask, fused
 from sosie.evaluate.cases import worst_and_best
 from sosie.evaluate.judge import Options
+from sosie.evaluate.system import System
 from sosie.evaluate.task import Lists, Task, part_of
-from sosie.evaluate.truth import Listed, every_product, places_of
-from sosie.evaluate.values import SHOWN, values_of
+from sosie.evaluate.truth import Gallery, Listed, every_product
+from sosie.evaluate.values import values_of
 from sosie.media import open_picture
 from sosie.metrics.intervals import interval
 from sosie.reports import Case, Evaluation, Figure
@@ -23,18 +25,31 @@ from sosie.store import Snapshot
 from sosie.types import Product, Progress, Query, Rows
 
 SAMPLE = 300  # products that are asked about
-NAMES = ("hit@1", "mrr")
+CASES = 2  # of each check, that failed
 NOTE = (
     "No truth was given. These checks show that something is broken, not how good the answers are: judge by a label, "
     "judgements, links, pairs or events."
 )
 WORDLESS = "Words find pictures only with an encoder trained on both; that check is left out."
+PHOTOS, HALF, TITLE, VARIANTS = "photo", "half of the title", "title finds its picture", "variants find each other"
+PICTURE = "image"  # the signal that a title may find
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "photo cropped": lambda picture: ImageOps.crop(picture, round(min(picture.size) * 0.1)),
-    "photo mirrored": ImageOps.mirror,
-    "photo recoloured": lambda picture: ImageEnhance.Color(ImageEnhance.Brightness(picture).enhance(1.25)).enhance(0.7),
+    f"{PHOTOS} cropped": lambda picture: ImageOps.crop(picture, round(min(picture.size) * 0.1)),
+    f"{PHOTOS} mirrored": ImageOps.mirror,
+    f"{PHOTOS} recoloured": lambda picture: ImageEnhance.Color(ImageEnhance.Brightness(picture).enhance(1.25)).enhance(
+        0.7
+    ),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class _Check:
+    """Questions whose first answer is known, and the products that are asked about."""
+
+    name: str
+    task: Task
+    products: Sequence[Product]
 
 
 def self_checks(
@@ -42,32 +57,38 @@ def self_checks(
 ) -> Evaluation:
     """Each product's own photo changed, and half of its title, must find it; variants each other; signals must agree.
 
-    The measures are named by the check. Raises TruthError for fewer than three products.
+    The measures are named by the check: the share of questions whose first answer is right, and for two signals the
+    share of their first answers that is the same. Raises TruthError for fewer than three products.
     """
     started = time.perf_counter()
     rows = np.flatnonzero(snapshot.alive)
     if len(rows) < 3:
         raise TruthError(f"{snapshot.store}: holds {len(rows)} products; there is nothing to compare.")
-    sample = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))]
+    whole = every_product(snapshot, variants=False)
     metrics: dict[str, Figure] = {}
     worst: tuple[Case, ...] = ()
-    gallery = 0
     with TemporaryDirectory() as folder:
-        for name, task in _tasks(snapshot, sample, Path(folder)):
-            asked = ask(snapshot, task, encoders, progress)
-            values, top = values_of(fused(asked, options.weights), task, NAMES, progress)
-            metrics[name] = interval(values["hit@1"], task.clusters)
-            worst += worst_and_best(snapshot, task, top, values["hit@1"], 2)[0]
-            gallery = len(task.titles)
-    metrics |= _agreement(snapshot, encoders, progress)
+        for check in _checks(snapshot, whole, Path(folder)):
+            asked = ask(snapshot, check.task, encoders, progress)
+            system = _system(asked, check.name, options)
+            if system is None:
+                continue
+            values, top = values_of(system, check.task, ("hit@1",), progress)
+            metrics[check.name] = interval(values["hit@1"], check.task.clusters)
+            worst += tuple(
+                _told(case, check)
+                for case in worst_and_best(snapshot, check.task, top, values["hit@1"], CASES)[0]
+                if case.value < 1
+            )
+    metrics |= _agreement(snapshot, whole, encoders, progress)
     return Evaluation(
         store=str(snapshot.store),
         version=snapshot.version,
         truth="",
         measure=next(iter(metrics), ""),
-        queries=len(sample),
+        queries=min(whole.size, SAMPLE),
         without_relevant=0,
-        gallery=gallery or len(rows),
+        gallery=len(whole.titles),
         metrics=metrics,
         baselines=(),
         beaten_by=(),
@@ -75,67 +96,81 @@ def self_checks(
         leaks=(),
         worst=worst,
         best=(),
-        notes=(NOTE, WORDLESS),
+        notes=(NOTE, *([] if TITLE in metrics else [WORDLESS])),
         reproduce=dict(options.reproduce),
         seconds=time.perf_counter() - started,
     )
 
 
-def _tasks(snapshot: Snapshot, sample: Rows, folder: Path) -> Iterator[tuple[str, Task]]:
-    """The checks by name; the share of questions whose first answer is right is what each of them measures."""
-    whole = every_product(snapshot, variants=False)
-    products = snapshot.products(sample)
-    place = dict(zip(whole.gallery.tolist(), whole.places.tolist(), strict=True))
-    own = np.array([place[row] for row in sample.tolist()])
-    for name, change in CHANGES.items():
-        if {"image", "colour"} & set(snapshot.signals):
-            yield from _asking(
-                name, whole, own, [_changed(p, change, folder / f"{name} {at}.jpg") for at, p in enumerate(products)]
-            )
-    yield from _asking("half of the title", whole, own, [_half_title(product) for product in products])
-    variants = every_product(snapshot, variants=True)
-    groups = snapshot.groups[variants.gallery]
-    several = np.flatnonzero(np.bincount(groups)[groups] > 1)
-    if len(several):
-        rows = variants.gallery
-        chosen = several[np.unique(np.linspace(0, len(several) - 1, min(len(several), SAMPLE)).astype(np.int64))]
-        places, titles = places_of(snapshot, rows, variants=True)
-        same = [np.sort(places[(groups == groups[at]) & (np.arange(len(rows)) != at)]) for at in chosen.tolist()]
-        yield (
-            "variants find each other",
-            Task(
-                "variants find each other",
-                tuple(snapshot.ids(rows[chosen])),
-                rows[chosen],
-                rows,
-                places,
-                titles,
-                Listed.same_grade(Lists.build(same)),
-                Lists.build([places[at : at + 1] for at in chosen.tolist()]),
-                clusters=groups[chosen].astype(np.int64),
-            ),
-        )
+def _system(asked: Asked, name: str, options: Options) -> System | None:
+    """What answers a check; None where the questions say nothing to what would have to answer."""
+    if name == TITLE:
+        return next((one for one in alone(asked) if one.name == PICTURE), None)
+    return fused(asked, options.weights) if asked.signals or asked.words is not None else None
 
 
-def _asking(name: str, whole: Task, own: Rows, queries: list[Query | None]) -> Iterator[tuple[str, Task]]:
+def _checks(snapshot: Snapshot, whole: Task, folder: Path) -> Iterator[_Check]:
+    some = _evenly(whole.size)
+    products = snapshot.products(np.asarray(whole.asked)[some])
+    own = [whole.barred.of(at) for at in some.tolist()]  # the place that a product may not fill when it asks itself
+    encoded = {name for name, state in snapshot.manifest.signals.items() if state.fingerprint}
+    if {"image", "colour"} & encoded:
+        for name, change in CHANGES.items():
+            pictures = [_changed(p, change, folder / f"{name} {at}.jpg") for at, p in enumerate(products)]
+            yield from _asking(name, whole, own, products, pictures)
+    if {"text", "words"} & encoded:
+        yield from _asking(HALF, whole, own, products, [_part_of_title(product) for product in products])
+        if PICTURE in encoded:
+            titles = [Query(text=product.title) if product.title.strip() else None for product in products]
+            yield from _asking(TITLE, whole, own, products, titles)
+    yield from _variants(snapshot)
+
+
+def _asking(
+    name: str, whole: Task, own: Sequence[Rows], products: Sequence[Product], queries: Sequence[Query | None]
+) -> Iterator[_Check]:
     there = [at for at, query in enumerate(queries) if query is not None]
-    if not there:
+    if there:
+        task = replace(
+            whole,
+            name=name,
+            keys=tuple(products[at].id for at in there),
+            asked=tuple(query for query in queries if query is not None),
+            relevance=Listed.same_grade(Lists.build([own[at] for at in there])),
+            barred=Lists.build([np.empty(0, np.int64)] * len(there)),
+        )
+        yield _Check(name, task, [products[at] for at in there])
+
+
+def _variants(snapshot: Snapshot) -> Iterator[_Check]:
+    """Each of several variants asks for the others, told apart."""
+    whole = every_product(snapshot, variants=True)
+    groups = snapshot.groups[whole.gallery].astype(np.int64)
+    several = np.flatnonzero(np.bincount(groups)[groups] > 1)
+    if not len(several):
         return
-    lists = Lists.build([own[at : at + 1] for at in there])
-    nobody = Lists(np.zeros(len(there) + 1, np.int64), np.empty(0, np.int64))
-    yield (
-        name,
-        Task(
-            name,
-            tuple(whole.titles[own[at]] for at in there),
-            tuple(query for query in queries if query is not None),
-            whole.gallery,
-            whole.places,
-            whole.titles,
-            Listed.same_grade(lists),
-            nobody,
-        ),
+    chosen = several[_evenly(len(several))]
+    places = Gallery.of(snapshot, whole.gallery, variants=True).place(whole.gallery)
+    others = [places[(groups == groups[at]) & (np.arange(len(groups)) != at)] for at in chosen.tolist()]
+    task = replace(
+        part_of(whole, chosen),
+        name=VARIANTS,
+        relevance=Listed.same_grade(Lists.build(others)),
+        clusters=groups[chosen],
     )
+    yield _Check(VARIANTS, task, snapshot.products(np.asarray(task.asked)))
+
+
+def _evenly(size: int) -> Rows:
+    return np.unique(np.linspace(0, size - 1, min(size, SAMPLE)).astype(np.int64))
+
+
+def _told(case: Case, check: _Check) -> Case:
+    """The case with the product's own picture (that of the question is gone) and the check in its title."""
+    product = check.products[check.task.keys.index(case.query)]
+    words = case.title if check.name == HALF else product.title
+    picture = product.images[0] if product.images else ""
+    return replace(case, title=f"{words} ({check.name})" if words else check.name, picture=picture)
 
 
 def _changed(product: Product, change: Callable[[Image.Image], Image.Image], file: Path) -> Query | None:
@@ -148,24 +183,22 @@ def _changed(product: Product, change: Callable[[Image.Image], Image.Image], fil
     return Query(image=file)
 
 
-def _half_title(product: Product) -> Query | None:
+def _part_of_title(product: Product) -> Query | None:
     words = product.title.split()
     return Query(text=" ".join(words[::2])) if len(words) > 1 else None
 
 
-def _agreement(snapshot: Snapshot, encoders: Encoders, progress: Progress | None) -> dict[str, Figure]:
+def _agreement(snapshot: Snapshot, whole: Task, encoders: Encoders, progress: Progress | None) -> dict[str, Figure]:
     """Share of the first answers that two signals have in common, each pair of signals."""
-    whole = every_product(snapshot, variants=False)
-    some = np.unique(np.linspace(0, whole.size - 1, min(whole.size, SAMPLE)).astype(np.int64))
-    task = part_of(whole, some)
-    lists = {one.name: values_of(one, task, (), progress)[1].places for one in alone(ask(snapshot, task, encoders))}
+    asked = ask(snapshot, part_of(whole, _evenly(whole.size)), encoders)
+    lists = {one.name: values_of(one, asked.task, (), progress)[1].places for one in alone(asked)}
     names = list(lists)
     found = {}
     for at, first in enumerate(names):
         for second in names[at + 1 :]:
             a, b = lists[first], lists[second]
-            there = (a >= 0).any(axis=1) & (b >= 0).any(axis=1)
-            if there.any():
-                shared = ((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).sum(axis=(1, 2)) / SHOWN
-                found[f"{first} and {second} agree"] = interval(shared[there])
+            size = np.minimum((a >= 0).sum(axis=1), (b >= 0).sum(axis=1))
+            shared = ((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).sum(axis=(1, 2))
+            if size.any():
+                found[f"{first} and {second} agree"] = interval((shared / np.maximum(size, 1))[size > 0])
     return found
