@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sosie.errors import QuestionError
-from sosie.scoring import apply_scale, apply_scale_to, chosen_weights, combine, fit_scale, omegas, printed_parts
+from sosie.scoring import (
+    LEAST_SIGMA,
+    apply_scale,
+    apply_scale_to,
+    chosen_weights,
+    combine,
+    fit_scale,
+    omegas,
+    printed_parts,
+)
 from sosie.types import Scale
 
 
@@ -51,6 +60,10 @@ def test_nothing_to_fit_on(rows: np.ndarray) -> None:
     scale = fit_scale(rows.astype(np.float32))
     assert scale.sigma == 1
     assert not apply_scale(rows.astype(np.float32), scale).any()
+
+
+def test_rows_that_have_nothing_in_common_keep_their_weight() -> None:
+    assert fit_scale(np.eye(400, dtype=np.float32)).sigma == LEAST_SIGMA
 
 
 def test_identical_rows_stay_and_do_not_outweigh_other_signals() -> None:

@@ -52,8 +52,9 @@ def fit_scale(sample: Matrix, dim: int = 0) -> Scale:
     if not mean.any():
         cosines = cosines - cosines.mean()  # uncentred, the part that all cosines share is no spread
     sigma = float(np.sqrt(np.mean(np.square(cosines, dtype=np.float64))))
-    if len(rows) < LEAST_ROWS or sigma < LEAST_SIGMA:
+    if len(rows) < LEAST_ROWS or (sigma < LEAST_SIGMA and not mean.any()):
         sigma = 1.0  # a signal in which nothing differs must not outweigh the others
+    sigma = max(sigma, LEAST_SIGMA)  # centred rows with hardly a spread are all different: texts that share no word
     return Scale(mean, sigma, projection)
 
 
