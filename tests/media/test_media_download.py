@@ -32,6 +32,10 @@ class Shop(BaseHTTPRequestHandler):
         match name:
             case "/slow.jpg":
                 self.answer(200, [b"x"] * 50, 0.05)
+            case "/drip.jpg":
+                self.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 100)
+            case "/drip-body.jpg":
+                self.drip(b"5;" + b"x" * 100, head=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             case "/busy.jpg" if times < 3:
                 self.answer(503, [])
             case "/always-busy.jpg":
@@ -73,6 +77,18 @@ class Shop(BaseHTTPRequestHandler):
                 time.sleep(pause)
         except OSError:
             return
+
+    def drip(self, text: bytes, head: bytes = b"") -> None:
+        """A byte at a time, and then silence: never an answer, always a sign of life."""
+        try:
+            self.wfile.write(head)
+            for byte in text:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(0.03)
+        except OSError:
+            return
+        self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -122,6 +138,8 @@ def test_pictures_are_fetched_once_and_kept(tmp_path: Path, shop: tuple[str, Cou
         ("loop.jpg", "redirected more than"),
         ("file.jpg", "only http and https"),
         ("slow.jpg", "longer than 0.5 s"),
+        ("drip.jpg", "longer than 0.5 s"),
+        ("drip-body.jpg", "longer than 0.5 s"),
         ("always-busy.jpg", "503"),
     ],
 )

@@ -4,7 +4,9 @@ import ipaddress
 import os
 import random
 import socket
+import ssl
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -56,8 +58,9 @@ def download_pictures(
 
     Only http and https; a host is looked up once for each connection and every address it has must be public
     (unless `allow_private`), at redirects too; proxies of the environment are not used. A picture may have
-    `max_bytes` and `timeout` seconds in all; failed connections and busy servers are tried `retries` times more,
-    after `pause` seconds, then twice that. Raises PictureError only when the folder can't be written.
+    `max_bytes` and `timeout` seconds in all, whatever the server drips; failed connections and busy servers are tried
+    `retries` times more, after `pause` seconds, then twice that. Raises PictureError only when the folder can't be
+    written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +160,7 @@ def _picture(connections: httpcore.ConnectionPool, url: str, folder: Path, limit
 
 
 def _fetch(connections: httpcore.ConnectionPool, url: str, file: Path, limits: _Limits) -> None:
-    end = time.monotonic() + limits.timeout
+    _now.fetching = _Until(time.monotonic() + limits.timeout, limits.timeout)
     target = httpx.URL(url)
     for _ in range(REDIRECTS + 1):
         if target.scheme not in ("http", "https") or not target.host:
@@ -173,7 +176,7 @@ def _fetch(connections: httpcore.ConnectionPool, url: str, file: Path, limits: _
             if answer.status != 200:
                 raise _RefusedError(f"the server answered {answer.status}")
             _check_headers(headers, limits)
-            _keep(answer.iter_stream(), file, url, limits, end)
+            _keep(answer.iter_stream(), file, url, limits)
             return
     raise _RefusedError(f"redirected more than {REDIRECTS} times")
 
@@ -186,7 +189,7 @@ def _check_headers(headers: httpx.Headers, limits: _Limits) -> None:
         raise _RefusedError(f"has {int(length):,} bytes, more than the {limits.max_bytes:,} that are fetched")
 
 
-def _keep(blocks: Iterable[bytes], file: Path, url: str, limits: _Limits, end: float) -> None:
+def _keep(blocks: Iterable[bytes], file: Path, url: str, limits: _Limits) -> None:
     size = 0
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".new-", delete=False) as beside:
         new = Path(beside.name)
@@ -195,8 +198,6 @@ def _keep(blocks: Iterable[bytes], file: Path, url: str, limits: _Limits, end: f
                 size += len(block)
                 if size > limits.max_bytes:
                     raise _RefusedError(f"has more than the {limits.max_bytes:,} bytes that are fetched")
-                if time.monotonic() > end:
-                    raise _RefusedError(f"took longer than {limits.timeout:g} s")
                 beside.write(block)
             beside.flush()
             os.fsync(beside.fileno())
@@ -222,7 +223,57 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-# Connections to checked addresses
+# Connections to checked addresses, that end in time
+
+_now = threading.local()  # .fetching: the _Until of what this thread fetches; connections go from thread to thread
+
+
+@dataclass(frozen=True, slots=True)
+class _Until:
+    end: float  # on the monotonic clock
+    seconds: float
+
+    def left(self) -> float:
+        """Seconds that are left. Raises _RefusedError when there are none."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise _RefusedError(f"took longer than {self.seconds:g} s")
+        return left
+
+
+class _Timed(httpcore.NetworkStream):
+    """Ends when the time of a whole download is over; httpcore knows the longest wait of each read only."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """What comes next. Raises _RefusedError when the time is over."""
+        until: _Until = _now.fetching
+        left = until.left()
+        try:
+            return self._stream.read(max_bytes, left if timeout is None else min(timeout, left))
+        except httpcore.ReadTimeout:
+            until.left()
+            raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it."""
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """The same connection, encrypted."""
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 (whatever httpcore asks for)
+        """What is known of the connection."""
+        return self._stream.get_extra_info(info)
 
 
 class _CheckedNetwork(httpcore.SyncBackend):
@@ -253,7 +304,7 @@ class _CheckedNetwork(httpcore.SyncBackend):
         problem: Exception | None = None
         for address in addresses:
             try:
-                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+                return _Timed(super().connect_tcp(address, port, timeout, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
         raise problem or httpcore.ConnectError(f"the host {host!r} has no address")
