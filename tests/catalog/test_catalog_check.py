@@ -187,6 +187,18 @@ def test_price_outliers_are_judged_within_category_and_currency() -> None:
     assert finding.examples[0].value == "5,200.00; half of those in Shoes cost less than 52.00 EUR"
 
 
+def test_prices_in_another_currency_than_most() -> None:
+    euros = [whole(number) for number in range(4)]
+    others = [whole(4, currency="USD"), whole(5, currency="eur"), whole(6, currency=""), whole(7, currency="CHF")]
+    priceless = whole(8, currency="GBP", price=None)
+    finding = found(judged([*euros, *others, priceless]))["other-currency"]
+    assert (finding.count, round(finding.share, 3)) == (2, 0.222)
+    assert [(example.row, example.id, example.value) for example in finding.examples] == [
+        (5, "p4", "USD, where most are EUR: 304.00 for Fine mirror number 4"),
+        (8, "p7", "CHF, where most are EUR: 307.00 for Fine candle number 7"),
+    ]
+
+
 def test_pictures_that_are_unreadable_tiny_or_blank(tmp_path: Path) -> None:
     (tmp_path / "html.jpg").write_text("<html>")
     Image.new("RGB", (300, 300), "#eeeeee").save(tmp_path / "blank.jpg")

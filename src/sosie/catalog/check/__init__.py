@@ -7,7 +7,15 @@ import numpy as np
 
 from sosie.catalog.check.pictures import OPENED, contents
 from sosie.catalog.check.seen import Seen
-from sosie.catalog.check.whole import add_dates, add_languages, add_outliers, add_pictures, add_rejects, add_repeats
+from sosie.catalog.check.whole import (
+    add_currencies,
+    add_dates,
+    add_languages,
+    add_outliers,
+    add_pictures,
+    add_rejects,
+    add_repeats,
+)
 from sosie.types import CatalogueReport, Product, Progress, Reject
 
 
@@ -38,6 +46,7 @@ def check(
         examined = add_pictures(seen, content, OPENED, progress)
     add_repeats(seen, content)
     add_outliers(seen)
+    add_currencies(seen)
     add_languages(seen)
     add_dates(seen)
     findings = seen.tally.findings(len(seen.ids), rejected, examined)

@@ -112,6 +112,12 @@ KINDS: Mapping[str, Kind] = {
         "Prices far from all others of their category, by a factor of five or more.",
         "Look for a slipped decimal point, another currency or a wrong category.",
     ),
+    "other-currency": Kind(
+        ("price",),
+        0.5,
+        "Prices in another currency than most: they are not compared with the others.",
+        "Give what one unit of each is worth (signals.price.rates in sosie.toml), or build a store a currency.",
+    ),
     "placeholder-text": Kind(
         TEXT,
         1,

@@ -107,6 +107,8 @@ class Seen:
         self.prices = array("d")
         self.categories = array("i")  # -1: not judged
         self.category_codes: dict[tuple[str, str], int] = {}
+        self.currencies: Counter[str] = Counter()
+        self.currency_examples: dict[str, list[Example]] = defaultdict(list)
         self.picture_keys = array("Q")
         self.picture_owners = array("q")
         self.sample = Sample()
@@ -123,7 +125,7 @@ class Seen:
         self.everything.append(_everything(product))
         self.titles.append(key_of(product.title.casefold()) if product.title else 0)
         self.texts.append(key_of(product.text.casefold()) if product.text else 0)
-        self._add_price(product)
+        self._add_price(row, product)
         for ref in product.images[:PICTURES_A_PRODUCT]:
             key = key_of(ref)
             self.picture_keys.append(key)
@@ -137,7 +139,7 @@ class Seen:
         for name, value in (*product.attributes.items(), *product.other.items()):
             self._add_date(row, product.id, name, value)
 
-    def _add_price(self, product: Product) -> None:
+    def _add_price(self, row: int, product: Product) -> None:
         path = (product.category[0] if product.category else "", product.currency)
         code = self.category_codes.get(path)
         if code is None:
@@ -147,6 +149,13 @@ class Seen:
         priced = product.price is not None and product.price > 0
         self.prices.append(product.price if priced and product.price is not None else np.nan)
         self.categories.append(code)
+        if priced and product.currency:
+            currency = product.currency.upper()
+            self.currencies[currency] += 1
+            if len(self.currency_examples[currency]) < EXAMPLES:
+                self.currency_examples[currency].append(
+                    Example(row, product.id, _short(f"{product.price:,.2f} for {product.title}"))
+                )
 
     def _add_language(self, row: int, product: Product) -> None:
         text = f"{product.title} {product.text[:LANGUAGE_READ]}"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sosie.catalog.check.pictures import BLANK, TINY, key_of, looks, near_pairs
 from sosie.catalog.check.seen import EXAMPLES, Seen, Tally
-from sosie.types import Progress, Reject
+from sosie.types import Example, Progress, Reject
 
 MANY = 8  # different products on one picture: no longer a mistake, but a placeholder
 LEAST_PRICES = 12  # of a category, to judge outliers
@@ -146,20 +146,26 @@ def add_outliers(seen: Seen) -> None:
 def add_languages(seen: Seen) -> None:
     """Products in another language than most, where there is one that most are in."""
     told = {name: count for name, count in seen.languages.items() if name not in ("", "mixed")}
-    if not told:
-        return
-    main = max(told, key=lambda name: told[name])
-    if told[main] < sum(told.values()) / 2:
-        return
+    if told and max(told.values()) >= sum(told.values()) / 2:
+        _add_minority(seen, "other-language", told, seen.language_examples)
+
+
+def add_currencies(seen: Seen) -> None:
+    """Products priced in another currency than most."""
+    if len(seen.currencies) > 1:
+        _add_minority(seen, "other-currency", seen.currencies, seen.currency_examples)
+
+
+def _add_minority(seen: Seen, kind: str, counts: Mapping[str, int], examples: Mapping[str, list[Example]]) -> None:
+    """Count all that differ from most; the first of them are the examples."""
+    main = max(counts, key=lambda name: counts[name])
     others = sorted(
-        ((example, name) for name in told if name != main for example in seen.language_examples[name]),
-        key=lambda e: e[0].row,
+        ((example, name) for name in counts if name != main for example in examples[name]), key=lambda e: e[0].row
     )
     for example, name in others[:EXAMPLES]:
-        value = f"{name}, where most are {main}: {example.value}"
-        seen.tally.add("other-language", example.row, example.id, value)
+        seen.tally.add(kind, example.row, example.id, f"{name}, where most are {main}: {example.value}")
     if others:
-        seen.tally.counts["other-language"] = sum(told.values()) - told[main]
+        seen.tally.counts[kind] = sum(counts.values()) - counts[main]
 
 
 def add_dates(seen: Seen) -> None:
