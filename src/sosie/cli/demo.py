@@ -40,19 +40,24 @@ def run_demo(what: str, folder: Path) -> None:
 def _questions(opened: Store, page: Path) -> None:
     examples = _examples(opened, 4)
     asked = [
-        (f"like {product.id}  {product.title}", product, Query(like=(product.id,), limit=5)) for product in examples
+        (f"like {product.id}  {_name(product)}", product, Query(like=(product.id,), limit=5)) for product in examples
     ]
-    queries: list[tuple[str, Product | None, Query]] = [*asked, (f"words “{WORDS}”", None, Query(text=WORDS, limit=5))]
+    words = WORDS if examples[-1].title else _name(examples[-1])
+    queries: list[tuple[str, Product | None, Query]] = [*asked, (f"words “{words}”", None, Query(text=words, limit=5))]
     pictured = next((product for product in reversed(examples) if product.images), None)
     if pictured:
         photo = _photo(pictured.images[0], page.with_suffix(".jpg"))
-        queries.append((f"a photo of {pictured.title}", None, Query(image=photo, limit=5)))
+        queries.append((f"a photo of {_name(pictured)}", None, Query(image=photo, limit=5)))
     sections = []
     for title, product, query in queries:
         answer = opened.ask(query)
         show.print_hits(title, answer.hits, answer.took_ms)
         sections.append(Section(product or query, answer.hits))
     show.write_page(page, hits_page("sosie: products and their look-alikes", sections))
+
+
+def _name(product: Product) -> str:
+    return product.title or next(iter(product.category), product.id)
 
 
 def _examples(opened: Store, count: int) -> list[Product]:

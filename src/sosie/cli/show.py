@@ -84,6 +84,7 @@ def hit_as_json(hit: Hit) -> dict[str, object]:
 def print_hits(title: str, hits: Sequence[Hit], took_ms: float, alike: str = "") -> None:
     """A table of hits: title, price, score, and the parts as a bar whose colours the last line names.
 
+    Where no hit has a title the category stands for it; a column that none fills is left out.
     With `alike`, the truth that scores were calibrated on, also how many of ten such hits are alike.
     """
     signals = _signals(hits)
@@ -93,21 +94,23 @@ def print_hits(title: str, hits: Sequence[Hit], took_ms: float, alike: str = "")
     table.add_column("#", justify="right")
     titled = any(hit.product.title for hit in hits)
     table.add_column("id", max_width=20 if titled else 48, overflow="ellipsis", no_wrap=True)
-    table.add_column("title", max_width=40, overflow="ellipsis", no_wrap=True)
-    table.add_column(
-        "price", justify="right", no_wrap=True, min_width=max([0, *(len(price(hit.product)) for hit in hits)])
-    )
+    names = [hit.product.title if titled else next(iter(hit.product.category), "") for hit in hits]
+    prices = [price(hit.product) for hit in hits]
+    if any(names):
+        table.add_column("title" if titled else "category", max_width=40, overflow="ellipsis", no_wrap=True)
+    if any(prices):
+        table.add_column("price", justify="right", no_wrap=True, min_width=max(map(len, prices)))
     table.add_column("score", justify="right", no_wrap=True, min_width=7)
     if alike:
         table.add_column("alike", justify="right", no_wrap=True, min_width=9)
     table.add_column("why", no_wrap=True)
-    for hit in hits:
+    for hit, name, cost in zip(hits, names, prices, strict=True):
         likely = [spoken(hit.likely) if hit.likely is not None else ""] if alike else []
         table.add_row(
             str(hit.rank),
             _plain(hit.product.id),
-            _plain(hit.product.title),
-            price(hit.product),
+            *([_plain(name)] if any(names) else []),
+            *([cost] if any(prices) else []),
             f"{hit.score:.4f}",
             *likely,
             _bar(hit, signals),
