@@ -1,5 +1,6 @@
 """What was measured, as records: `evaluate` makes them, `pages` and the command line show them, JSON holds them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -115,7 +116,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; metrics and baselines by name."""
-        plain = asdict(self)
+        plain: dict[str, Any] = _plain(asdict(self))
         plain["baselines"] = {one.pop("name"): one for one in plain["baselines"]}
         return plain
 
@@ -165,7 +166,7 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain values."""
-        return asdict(self)
+        return _plain(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ class Tuning:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        return asdict(self)
+        return _plain(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ class CalibrationReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        return asdict(self)
+        return _plain(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +379,15 @@ class HealthReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; signals by name."""
-        plain = asdict(self)
+        plain: dict[str, Any] = _plain(asdict(self))
         plain["signals"] = {one.pop("name"): one for one in plain["signals"]}
         return plain
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a tree of plain values
+    """The same with None for what is no number: JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,5 +1,6 @@
 """TREC run files, in and out, and judgements out: so that other tools can check ours, and ours theirs."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,12 +103,21 @@ def _field(name: str) -> str:
     return name
 
 
+def check_place(file: Path) -> None:
+    """Raise TruthError where a file can't be written: better at once than after all the work."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TruthError(f"{file}: can't be written ({error.strerror}).") from error
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise TruthError(f"{file}: can't be written ({'it is a folder' if file.is_dir() else 'its folder is closed'}).")
+
+
 @contextmanager
 def beside(file: Path) -> Iterator[Path]:
     """A path beside a file, which is put in its place when all is written. Raises TruthError where that can't be."""
     partial = file.with_name(file.name + ".partial")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(file)
     except OSError as error:
