@@ -156,7 +156,7 @@ def _fitting(truth: Truth, options: Options, run: Path | None, written: Mapping[
 def _each_label(
     store: Store, truth: Truth, options: Options, progress: Progress | None
 ) -> dict[str, Mapping[str, Figure]]:
-    alone = replace(options, beside=False, cases=0)
+    alone = replace(options, beside=False, cases=0, leaks=False)
     snapshot = store.snapshot
     reports = {}
     for label in dict.fromkeys(truth.labels):

@@ -38,6 +38,7 @@ class Parted:
     later: Mask  # (events,)
     told: str  # for the name of the task
     notes: tuple[str, ...] = ()
+    early: Rows | None = None  # events of the earlier splits that came after what they should precede; left out
 
 
 def read_events(snapshot: Snapshot, file: Path, options: TaskOptions) -> TruthFile:
@@ -157,7 +158,7 @@ def _by_split(history: History, query_split: str, gallery_split: Sequence[str]) 
         earlier = tuple(name for name in there if name and name not in asking and not _after(name, asking[0]))
     later = names.is_in(list(asking)).to_numpy()
     before = names.is_in(list(earlier)).to_numpy() & ~later
-    notes = []
+    notes, early = [], None
     if history.truth.has("time"):
         start = np.full(int(history.user[-1]) + 1, np.inf)
         np.minimum.at(start, history.user[later], history.seconds[later])
@@ -168,7 +169,8 @@ def _by_split(history: History, query_split: str, gallery_split: Sequence[str]) 
                 f"of {'+'.join(asking)}; left out."
             )
             before &= ~future
-    return Parted(before, later, f"{'+'.join(asking)} after {'+'.join(earlier)}", tuple(notes))
+            early = np.flatnonzero(future)
+    return Parted(before, later, f"{'+'.join(asking)} after {'+'.join(earlier)}", tuple(notes), early)
 
 
 def _after(name: str, asking: str) -> bool:

@@ -41,6 +41,7 @@ class Options:
     measures: Sequence[str] = DEFAULT
     weights: Mapping[str, float] | None = None
     strict: bool = False  # refuse where a grave leak is found
+    leaks: bool = True  # look for them
     beside: bool = True  # also each signal alone, and baselines
     cases: int = 8  # worst and best questions that are shown
     reproduce: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +104,9 @@ def checked(snapshot: Snapshot, task: Task, options: Options, progress: Progress
     check_names(options.names)
     if not task.relevance.counts(np.arange(task.size)).any():
         raise TruthError(f"{task.name}: nothing in the gallery of {len(task.titles):,} products answers any question.")
-    leaks = find_leaks(snapshot, task, progress)
+    if not options.leaks:
+        return ()
+    leaks = find_leaks(snapshot, task, options.weights, progress)
     grave = [leak for leak in leaks if leak.grave]
     if options.strict and grave:
         raise TruthError(

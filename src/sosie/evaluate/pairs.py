@@ -11,6 +11,7 @@ from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, fused, pair_scores
 from sosie.evaluate.cases import worst_and_best_pairs
 from sosie.evaluate.judge import Options, not_beaten, other_systems
+from sosie.evaluate.leaks_pairs import pair_leaks
 from sosie.evaluate.pair_figures import MAIN, MEASURES, Chosen, Clusters, Said, difference, figures
 from sosie.evaluate.system import System
 from sosie.evaluate.task import Lists, Task
@@ -67,7 +68,7 @@ def judge_pairs(
         baselines=tuple(measured),
         beaten_by=not_beaten(measured),
         slices=(),
-        leaks=(),
+        leaks=tuple(pair_leaks(snapshot, pairs)),
         worst=worst,
         best=best,
         notes=(*pairs.notes, *notes),

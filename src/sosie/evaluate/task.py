@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sosie.reports import Leak
 from sosie.types import Matrix, Query, Rows
 
 Codes = NDArray[np.int32]
@@ -96,6 +97,7 @@ class Task:
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = field(default=(), repr=False)  # ids that the truth names and the store lacks
     popularity: NDArray[np.float64] | None = None  # (gallery,) how often the product of each row was taken before
+    leaks: tuple[Leak, ...] = ()  # those that only the file of the truth tells
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """Pictures small enough to compare pixel by pixel; each is opened once, however often it is asked for."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,38 +17,38 @@ KEPT = 250_000  # pictures of 3 KB
 
 Pixels = NDArray[np.uint8]
 
-_kept: dict[str, Pixels] = {}  # by stamp
+_kept: dict[str, Pixels] = {}  # by side and stamp
 
 
-def thumbnails(refs: Sequence[str], progress: Progress | None = None) -> tuple[Pixels, Mask]:
-    """Pictures as (refs, SIDE, SIDE, 3), and which of them could be opened; the others are black.
+def thumbnails(refs: Sequence[str], progress: Progress | None = None, side: int = SIDE) -> tuple[Pixels, Mask]:
+    """Pictures as (refs, side, side, 3), and which of them could be opened; the others are black.
 
     A reference of "" names no picture.
     """
-    stamps = [_stamp(ref) for ref in refs]
+    keys = [_key(ref, side) for ref in refs]
     if len(_kept) > KEPT:
         _kept.clear()
-    fresh = {stamp: ref for stamp, ref in zip(stamps, refs, strict=True) if stamp and stamp not in _kept}
+    fresh = {key: ref for key, ref in zip(keys, refs, strict=True) if key and key not in _kept}
     names, problems = list(fresh), dict[str, str]()
-    for places, pixels in read_pictures(list(fresh.values()), _small, 2 * SIDE, problems):
+    for places, pixels in read_pictures(list(fresh.values()), partial(_small, side), 2 * side, problems):
         _kept.update((names[at], picture) for at, picture in zip(places.tolist(), pixels, strict=True))
         if progress is not None:
             progress("reading pictures", int(places[-1]) + 1, len(names))
-    out = np.zeros((len(refs), SIDE, SIDE, 3), np.uint8)
+    out = np.zeros((len(refs), side, side, 3), np.uint8)
     there = np.zeros(len(refs), np.bool_)
-    for at, stamp in enumerate(stamps):
-        picture = _kept.get(stamp)
+    for at, key in enumerate(keys):
+        picture = _kept.get(key)
         if picture is not None:
             out[at], there[at] = picture, True
     return out, there
 
 
-def _stamp(ref: str) -> str:
+def _key(ref: str, side: int) -> str:
     try:
-        return picture_stamp(ref) if ref else ""
+        return f"{side}|{picture_stamp(ref)}" if ref else ""
     except PictureError:
         return ""
 
 
-def _small(picture: Image) -> Pixels:
-    return np.asarray(picture.resize((SIDE, SIDE), Resampling.BICUBIC, reducing_gap=2.0))
+def _small(side: int, picture: Image) -> Pixels:
+    return np.asarray(picture.resize((side, side), Resampling.BILINEAR, reducing_gap=2.0))

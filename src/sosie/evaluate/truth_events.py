@@ -6,6 +6,7 @@ import numpy as np
 
 from sosie.errors import TruthError
 from sosie.evaluate.history import History, part, read_events
+from sosie.evaluate.leaks_events import event_leaks
 from sosie.evaluate.places import Gallery
 from sosie.evaluate.reading import rows_of
 from sosie.evaluate.relevance import SHIFT, Listed, answerable
@@ -65,6 +66,7 @@ def events_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> Task:
         notes=tuple(notes),
         unknown=truth.unknown,
         popularity=np.bincount(history.place[before], minlength=len(gallery.titles)).astype(np.float64)[gallery.places],
+        leaks=tuple(event_leaks(history, parted, asking)),
     )
     return answerable(task)
 
