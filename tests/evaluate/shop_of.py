@@ -25,13 +25,18 @@ def shop_of(
     vectors: dict[str, np.ndarray],
     on: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
+    index: dict[str, int] | None = None,
 ) -> Store:
-    """Build a shop; `on` are the signals of the catalogue that are switched on, beside the given vectors."""
+    """Build a shop; `on` are the signals of the catalogue that are switched on, beside the given vectors.
+
+    `index` are settings: from which size on there is one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_catalogue(folder / "catalogue.csv", columns)
     for name, matrix in vectors.items():
         np.save(folder / f"{name}.npy", matrix)
-    config = parse_config({"signals": {name: one for name, one in OFF.items() if name not in on}}, "test")
+    signals = {name: one for name, one in OFF.items() if name not in on}
+    config = parse_config({"signals": signals, "index": index or {}}, "test")
     specs = [f"{name}={folder / name}.npy" for name in vectors]
     options = BuildOptions(vectors=specs, config=config, ignore=ignore)
     build_store(folder / "catalogue.csv", folder / "store", options)
