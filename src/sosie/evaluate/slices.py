@@ -64,7 +64,7 @@ def groups(snapshot: Snapshot, task: Task) -> Iterator[Group]:
 
     A history of products is told by its last one. Numbers are cut at their quartiles. Of equal groups the first counts.
     """
-    seen = {np.zeros(task.size, np.bool_).tobytes()}
+    seen = {np.ones(task.size, np.bool_).tobytes()}  # everyone is no group
     kinds: dict[str, list[Group]] = {}
     for by, value, mask in _groups(snapshot, task):
         if mask.sum() >= LEAST and mask.tobytes() not in seen:
