@@ -13,13 +13,12 @@ import polars as pl
 import sosie
 from sosie.engine.shop import Store
 from sosie.errors import TruthError
-from sosie.evaluate.answers import ask, fused
 from sosie.evaluate.given_run import judge_run
 from sosie.evaluate.history import LAST
 from sosie.evaluate.judge import Judged, Options, judge
 from sosie.evaluate.pairs import judge_pairs
 from sosie.evaluate.ranking import rank
-from sosie.evaluate.runs import beside, write_qrels, write_run
+from sosie.evaluate.runs import beside, check_place, write_qrels, write_run
 from sosie.evaluate.selfchecks import self_checks
 from sosie.evaluate.task import Task
 from sosie.evaluate.truth import TaskOptions, events_task, label_task, links_task, pairs_task, qrels_task
@@ -110,7 +109,10 @@ def evaluate(
     """
     snapshot = store.snapshot
     chosen = options or Options(measure=truth.measure)
-    _fitting(truth, chosen, run, {"a run": write_run_to, "judgements": write_qrels_to, "values": per_query})
+    written = {"a run": write_run_to, "judgements": write_qrels_to, "values": per_query}
+    _fitting(truth, chosen, run, written)
+    for file in filter(None, written.values()):
+        check_place(file)
     chosen = replace(chosen, reproduce=reproduce(snapshot, truth, command, run) | dict(chosen.reproduce))
     if not truth.given:
         return self_checks(snapshot, store.encoder, chosen, progress)
@@ -132,9 +134,8 @@ def evaluate(
         write_values(per_query, values_of_questions(judged))
     if write_qrels_to is not None:
         write_qrels(write_qrels_to, task)
-    if write_run_to is not None:
-        system = fused(ask(snapshot, task, store.encoder, progress), chosen.weights)
-        write_run(write_run_to, task, rank(system, task, RUN_DEPTH, progress))
+    if write_run_to is not None and judged.system is not None:
+        write_run(write_run_to, task, rank(judged.system, task, RUN_DEPTH, progress))
     return report
 
 

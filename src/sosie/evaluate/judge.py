@@ -60,6 +60,7 @@ class Judged:
     task: Task
     values: Mapping[str, Values]  # measure -> of the fused answer
     others: Mapping[str, tuple[Rows, Values]]  # system -> the questions it answered, its values of the main measure
+    system: System | None = None  # the fused answer; None where a run answered
 
 
 def judge(
@@ -96,7 +97,7 @@ def judge(
         notes=(*report.notes, *_unanswered(top, main)),
         seconds=time.perf_counter() - started,
     )
-    return Judged(report, task, values, others)
+    return Judged(report, task, values, others, system)
 
 
 def checked(snapshot: Snapshot, task: Task, options: Options, progress: Progress | None) -> tuple[Leak, ...]:

@@ -68,7 +68,8 @@ class _OneWay:
         return ideal
 
     def counts(self, questions: Rows) -> Rows:
-        return self.whole.counts(questions) - (self._gone(questions) > 0).sum(axis=1)
+        counts: Rows = self.whole.counts(questions) - np.count_nonzero(self._gone(questions), axis=1)
+        return counts
 
     def _gone(self, questions: Rows) -> Grades:
         """Grades of the echoes, (questions, any)."""

@@ -41,5 +41,5 @@ class System:
     kind: Kind
     questions: "Matrix | Any"  # (questions, dim), or a SciPy sparse array
     gallery: "Matrix | Any"  # (gallery, dim), or a SciPy sparse array, in the order of `Task.gallery`
-    more: "Matrix | Literal | None" = None  # (questions, gallery) added to the score: words found literally
+    more: "Matrix | Any | None" = None  # (questions, gallery), or `Literal`, added to the score: words found
     mass: Vector | None = None  # (questions,) that the scores are divided by: 1 is then the product itself
