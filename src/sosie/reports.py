@@ -116,7 +116,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; metrics and baselines by name."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain = _plain(self)
         plain["baselines"] = {one.pop("name"): one for one in plain["baselines"]}
         return plain
 
@@ -166,7 +166,7 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """The comparison as plain values."""
-        return _plain(asdict(self))
+        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class Tuning:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        return _plain(asdict(self))
+        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ class CalibrationReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        return _plain(asdict(self))
+        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,15 +379,19 @@ class HealthReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; signals by name."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain = _plain(self)
         plain["signals"] = {one.pop("name"): one for one in plain["signals"]}
         return plain
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a tree of plain values
-    """The same with None for what is no number: JSON has no NaN."""
+def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any of these records
+    """A record as plain values, with None for what is no number: JSON has no NaN."""
+    return {name: _finite(value) for name, value in asdict(record).items()}
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - a tree of plain values
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
