@@ -11,7 +11,6 @@ from itertools import chain
 
 import numpy as np
 
-from sosie.encoders.state import unit_rows
 from sosie.errors import PictureError
 from sosie.evaluate.leaks_read import Told, outside, read_by
 from sosie.evaluate.leaks_twins import Twins, twins
@@ -120,7 +119,7 @@ def near_slopes(left: Pixels, right: Pixels, progress: Progress | None = None) -
     for start in range(0, len(left), LEFT):
         for begin in range(0, len(right), RIGHT):
             reach = heads[0][start : start + LEFT] @ heads[1][begin : begin + RIGHT].T
-            a, b = np.nonzero(reach >= COARSE - 1e-4)
+            a, b = np.divmod(np.flatnonzero(reach >= COARSE - 1e-4), reach.shape[1])
             for at in range(0, len(a), PAIRS):
                 i, j = a[at : at + PAIRS] + start, b[at : at + PAIRS] + begin
                 (some, own), (others, other) = (np.unique(rows, return_inverse=True) for rows in (i, j))
@@ -137,11 +136,13 @@ def slopes(pixels: Pixels) -> Matrix:
 
     (n, side, side, 3) -> (n, 2 * side * (side - 1))
     """
-    grey = pixels.mean(axis=3, dtype=np.float32)
+    grey = pixels.astype(np.float32) @ np.full(3, 1 / 3, np.float32)
     size = grey.shape[1] * (grey.shape[1] - 1)
     steps = np.concatenate([np.diff(grey, axis=axis).reshape(len(grey), size) for axis in (2, 1)], axis=1)
     steps[np.abs(steps).mean(axis=1) < PLAIN] = 0
-    return unit_rows(steps)
+    lengths = np.sqrt(np.einsum("ij,ij->i", steps, steps))
+    units: Matrix = steps / np.where(lengths > 0, lengths, np.float32(1))[:, None]
+    return units
 
 
 def _main_directions(rows: Matrix) -> Matrix:
