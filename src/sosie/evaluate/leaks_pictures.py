@@ -138,11 +138,11 @@ def slopes(pixels: Pixels) -> Matrix:
     """
     grey = pixels.astype(np.float32) @ np.full(3, 1 / 3, np.float32)
     size = grey.shape[1] * (grey.shape[1] - 1)
-    steps = np.concatenate([np.diff(grey, axis=axis).reshape(len(grey), size) for axis in (2, 1)], axis=1)
+    steps: Matrix = np.concatenate([np.diff(grey, axis=axis).reshape(len(grey), size) for axis in (2, 1)], axis=1)
     steps[np.abs(steps).mean(axis=1) < PLAIN] = 0
     lengths = np.sqrt(np.einsum("ij,ij->i", steps, steps))
-    units: Matrix = steps / np.where(lengths > 0, lengths, np.float32(1))[:, None]
-    return units
+    steps /= np.where(lengths > 0, lengths, 1)[:, None]
+    return steps
 
 
 def _main_directions(rows: Matrix) -> Matrix:
