@@ -1,17 +1,18 @@
 """Which default weights: every signal's moved, one at a time, on questions that nothing is reported by.
 
-    SOSIE_DATA=... .venv/bin/python benchmarks/defaults.py FOLDER [--judge] [NAME …]
+    SOSIE_DATA=... .venv/bin/python benchmarks/defaults.py FOLDER [--judge] [--directions] [NAME …]
 
 FOLDER holds the stores that `results/defaults.md` tells how to build. Validation is the split where the data have one;
 elsewhere the half of the questions whose id (newbee: whose model) hashes to an even number. `--judge` reads the other
-half or the test split instead, at the present defaults only.
+half or the test split instead, at the present defaults only. `--directions` brings texts to their main directions, as
+pictures are, instead of moving weights; of sets in which products ask.
 """
 
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -19,14 +20,17 @@ import numpy as np
 import polars as pl
 
 import sosie
-from sosie.evaluate.answers import ask, defaults
+from sosie.engine.encode import encode_products
+from sosie.evaluate.answers import Asked, Made, ask, defaults
 from sosie.evaluate.front import Truth, task_of
 from sosie.evaluate.pool import pool
 from sosie.evaluate.task import Task, TaskOptions, part_of
 from sosie.metrics.intervals import interval, paired
+from sosie.scoring import apply_scale, fit_scale
 
 DATA = Path(os.environ["SOSIE_DATA"])
 FACTORS = (0.0, 0.5, 0.75, 1.33, 2.0, 4.0)
+DIRECTIONS = (128, 192, 256, 384)
 DEPTH = 50
 FEWEST = 3  # products that fit a question of words fully, as in myntra's own questions
 
@@ -89,21 +93,25 @@ SETS = {
 }
 
 
-def main(folder: Path, names: Sequence[str], judge: bool) -> None:
-    """Print a table for each set: the present weights, each signal alone, and each weight moved."""
+def main(folder: Path, names: Sequence[str], judge: bool, directions: bool) -> None:
+    """Print a table for each set: the present weights, each signal alone, and each weight (or the text) moved."""
     for name in names or SETS:
         asked_by = SETS[name]
         store = sosie.open(folder / asked_by.store)
         with tempfile.TemporaryDirectory() as work:
             task = task_of(store.snapshot, asked_by.truth(judge, Path(work)))
         task = _some(store, task, asked_by.halved, judge)
-        pooled = pool(ask(store.snapshot, task, store.encoder), DEPTH)
+        asked = ask(store.snapshot, task, store.encoder)
+        pooled = pool(asked, DEPTH)
         now = {signal: weight for signal, weight in defaults(store.snapshot).items() if signal in pooled.signals}
         base = pooled.values(now, asked_by.measure)
         figure = interval(base)
         told = f"{name}: {asked_by.measure} {figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}], n = {figure.n}"
         print(told, flush=True)
-        for signal in pooled.signals:
+        for dim in DIRECTIONS if directions else ():
+            change, p = paired(base, pool(on_directions(store, asked, dim), DEPTH).values(now, asked_by.measure))
+            print(f"  text on {dim} directions {change.value:+.4f} (p {p:.2g})", flush=True)
+        for signal in () if directions else pooled.signals:
             alone = pooled.values({signal: 1.0}, asked_by.measure)
             print(f"  {signal} alone {np.nanmean(alone):.4f} (p {paired(alone, base)[1]:.2g})", end="")
             moved = [] if judge or len(now) < 2 else [(f, now | {signal: now[signal] * f}) for f in FACTORS]
@@ -111,6 +119,17 @@ def main(folder: Path, names: Sequence[str], judge: bool) -> None:
                 difference = paired(base, pooled.values(weights, asked_by.measure))[0].value
                 print(f"  ×{factor:g} {difference:+.4f}", end="")
             print(flush=True)
+
+
+def on_directions(store: sosie.Store, asked: Asked, dim: int) -> Asked:
+    """The questions with texts on at most `dim` main directions, half-whitened."""
+    rows = np.flatnonzero(store.snapshot.alive)
+    raw = encode_products(store.encoder("text"), store.snapshot.products(rows), store.cache)[0]
+    scale = fit_scale(raw, min(dim, len(np.unique(raw, axis=0)) - 1))
+    final = apply_scale(raw, scale)
+    sides = (np.asarray(asked.task.asked), asked.task.gallery)
+    questions, gallery = (final[np.searchsorted(rows, side)] for side in sides)
+    return replace(asked, made={"text": Made(questions, gallery, scale.sigma)})
 
 
 def _some(store: sosie.Store, task: Task, halved: str, judge: bool) -> Task:
@@ -127,5 +146,5 @@ def _some(store: sosie.Store, task: Task, halved: str, judge: bool) -> Task:
 
 
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--judge"]
-    main(Path(arguments[0]), arguments[1:], "--judge" in sys.argv)
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    main(Path(arguments[0]), arguments[1:], "--judge" in sys.argv, "--directions" in sys.argv)
