@@ -24,6 +24,7 @@ LEVEL = 0.05
 PERSISTENCE = 0.9  # of the reader of a list: nine in ten go on to the next answer
 SHOWN = 8  # questions that changed most
 CATEGORIES = 12  # that are told of, the largest
+OVERLAPS = ("category", "label")  # by what the overlap of answers is told
 
 Chosen = NDArray[np.bool_]
 
@@ -49,6 +50,7 @@ def compare(a: Side, b: Side, measure: str, reproduce: Mapping[str, str]) -> Com
     judged = measure in a.values and measure in b.values
     overlap = rank_biased_overlap(*_same_numbers(a, b, left, right), PERSISTENCE)
     parts = _parts(a, left)
+    told = next((by for by in OVERLAPS if any(where.startswith(f"{by}=") for where in parts)), "")
     differences = _corrected(
         [
             *(_difference(a, b, left, right, name, clusters) for name in a.values if name in b.values),
@@ -76,9 +78,9 @@ def compare(a: Side, b: Side, measure: str, reproduce: Mapping[str, str]) -> Com
         differences=differences,
         overlap=interval(overlap, clusters),
         overlap_by={
-            where.removeprefix("category="): interval(overlap[mask], None if clusters is None else clusters[mask])
+            where.removeprefix(f"{told}="): interval(overlap[mask], None if clusters is None else clusters[mask])
             for where, mask in parts.items()
-            if where.startswith("category=")
+            if where.startswith(f"{told}=")
         },
         verdict=_verdict(a, b, whole, float(overlap.mean())),
         changed=tuple(_changed(a, b, left, right, measure, overlap)),

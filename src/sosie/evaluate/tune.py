@@ -58,7 +58,7 @@ def tune(
     With a split the questions are those of val, answered from train (where there is no val, products of train ask each
     other); test is read once, at the end, with what was chosen. The gain that decides is nested: in each of FOLDS
     folds, weights are searched on the other folds and judged on this one. Where products ask each other, each pair of
-    them is asked one way only. Raises TruthError for fewer than LEAST
+    alike ones is asked one way only. Raises TruthError for fewer than LEAST
     questions that can be answered, ConfigError where the settings can't be written.
     """
     started = time.perf_counter()
@@ -84,7 +84,7 @@ def tune(
     adopted: dict[str, object] = {_key(signal): w for signal, w in chosen.items() if w != before[signal]}
     notes = list(task.notes)
     if mutual(task):
-        notes.append("products ask each other: of two of them only one may answer the other, lest noise echoes.")
+        notes.append("products ask each other: of two alike ones only one may answer the other, lest noise echoes.")
     if time.perf_counter() > search.until:
         notes.append(f"time ran out: not all {effort.trials:,} weightings were tried; give more --minutes.")
     tried, settings = trades(store, asked, pooled, chosen, before, measure, until if effort.settings else 0.0, progress)
