@@ -83,6 +83,14 @@ def command_line() -> str:
     return shlex.join(["sosie", *sys.argv[1:]])
 
 
+def _writable(file: Path | None) -> None:
+    """Raise TruthError where a page can't be written: better at once than after all the work."""
+    from sosie.evaluate.runs import check_place
+
+    if file is not None:
+        check_place(file)
+
+
 def evaluate(
     store: StoreOption = DEFAULT,
     label: Labels = [],  # noqa: B006 - typer wants the default itself
@@ -135,6 +143,7 @@ def evaluate(
         label, pairs, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
     options = Options(measure=measure or truth.measure, weights=read_weights(weights), strict=strict, beside=beside)
+    _writable(html)
     with show.progress() as progress:
         report = judged(
             Store(store),
@@ -189,6 +198,7 @@ def compare(
     truth = truth_of(
         label, None, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
+    _writable(html)
     with show.progress() as progress:
         report = compare_sides(a, b, store, truth, measure or truth.measure, command_line(), progress)
     if html:
@@ -242,6 +252,7 @@ def tune(
         label, None, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
     effort = Effort(trials, minutes, settings)
+    _writable(html)
     with show.progress() as progress:
         report = tuned(Store(store), truth, measure or truth.measure, out, effort, command_line(), progress)
     if html:

@@ -14,6 +14,7 @@ from sosie.evaluate.answers import ask, defaults, fused
 from sosie.evaluate.front import Truth, reproduce, task_of
 from sosie.evaluate.one_way import mutual, one_way
 from sosie.evaluate.pool import Pool, pool
+from sosie.evaluate.runs import check_place
 from sosie.evaluate.settings_file import write_settings
 from sosie.evaluate.splits import Splits, split_kind
 from sosie.evaluate.task import Task, part_of
@@ -63,8 +64,9 @@ def tune(
     """
     started = time.perf_counter()
     check_names((measure,))
+    check_place(out)  # better at once than after the search
     if out.exists():
-        read_config(out)  # a file that can't be brought up to date is told before the search
+        read_config(out)
     snapshot = store.snapshot
     task = _learning(store, truth)
     asked = ask(snapshot, task, store.encoder, progress)
