@@ -1,21 +1,19 @@
 """What a shop would have without sosie: chance, best sellers, pixels, colours, TF-IDF."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sosie.encoders.state import unit_rows
 from sosie.evaluate.system import System
 from sosie.evaluate.task import Task
-from sosie.evaluate.thumbnails import SIDE, Pixels, thumbnails
+from sosie.evaluate.thumbnails import SIDE, Pixels, histograms, thumbnails
 from sosie.store import Snapshot
-from sosie.text import product_text
 from sosie.types import Matrix, Product, Progress, Rows
 
 DIRECTIONS = 32  # of the random vectors
-HUES, SATURATIONS, VALUES = 8, 4, 4
+CHARACTERS = 20_000_000  # that are cut into grams, so that these fit in memory; of one text at least …
+LEAST_CHARACTERS = 100
 
 
 def baselines(snapshot: Snapshot, task: Task, progress: Progress | None = None) -> Iterator[System]:
@@ -30,13 +28,16 @@ def baselines(snapshot: Snapshot, task: Task, progress: Progress | None = None) 
 
 def _random(task: Task) -> System:
     draw = np.random.default_rng(0)
-    places = draw.standard_normal((len(task.titles), DIRECTIONS), np.float32)
+    places = unit_rows(draw.standard_normal((len(task.titles), DIRECTIONS)))  # longer ones would be drawn more often
     questions = draw.standard_normal((task.size, DIRECTIONS), np.float32)
     return System("random", "baseline", questions, places[task.places])
 
 
 def _popularity(task: Task, gallery: Sequence[Product]) -> Iterator[System]:
+    """By how often it was taken before, or else rated."""
     counts = np.array([p.rating_count or len(p.reviews) for p in gallery], np.float32)
+    if task.popularity is not None:
+        counts = task.popularity.astype(np.float32)
     if counts.any():
         yield System("popularity", "baseline", np.ones((task.size, 1), np.float32), counts[:, None])
 
@@ -64,14 +65,21 @@ def _pictures(asked: _Asked, gallery: Sequence[Product], progress: Progress | No
         [*(_first(product) for product in products), image]
         for products, image in zip(asked.products, asked.images, strict=True)
     ]
-    right, there = thumbnails([_first(product) for product in gallery], progress)
-    flat, seen = thumbnails([ref for refs in lists for ref in refs], progress)
-    if not there.any() or not seen.any():
-        return
+    refs = [ref for refs in lists for ref in refs]
     line = np.repeat(np.arange(len(lists)), [len(refs) for refs in lists])
-    for name, vectors in (("pixels", pixel_vectors), ("colour histogram", hue_histograms)):
-        left = _mean(vectors(flat) * seen[:, None], line, len(lists))
-        yield System(name, "baseline", left, vectors(right) * there[:, None])
+    firsts = [_first(product) for product in gallery]
+    for name, vectors in (("pixels", _pixels), ("colour histogram", _colours)):
+        left, right = vectors(refs, progress), vectors(firsts, progress)
+        if left.any() and right.any():
+            yield System(name, "baseline", _mean(left, line, len(lists)), right)
+
+
+def _pixels(refs: Sequence[str], progress: Progress | None) -> Matrix:
+    return pixel_vectors(thumbnails(refs, progress)[0])
+
+
+def _colours(refs: Sequence[str], progress: Progress | None) -> Matrix:
+    return histograms(refs, progress)[0]
 
 
 def _first(product: Product) -> str:
@@ -91,52 +99,35 @@ def pixel_vectors(pixels: Pixels) -> Matrix:
     return unit_rows(values - values.mean(axis=1, keepdims=True))
 
 
-def hue_histograms(pixels: Pixels) -> Matrix:
-    """Histograms of hue, saturation and value, of unit length, (n, SIDE, SIDE, 3) -> (n, bins)."""
-    values = pixels.reshape(len(pixels), -1, 3).astype(np.float32) / 255
-    high, low = values.max(axis=2), values.min(axis=2)
-    chroma = high - low
-    safe = np.where(chroma > 0, chroma, 1)
-    red, green, blue = values[..., 0], values[..., 1], values[..., 2]
-    hue = np.where(
-        high == red,
-        (green - blue) / safe % 6,
-        np.where(high == green, (blue - red) / safe + 2, (red - green) / safe + 4),
-    )
-    saturation = np.where(high > 0, chroma / np.where(high > 0, high, 1), 0)
-    bins = (_bin(hue / 6, HUES) * SATURATIONS + _bin(saturation, SATURATIONS)) * VALUES + _bin(high, VALUES)
-    size = HUES * SATURATIONS * VALUES
-    at = bins + np.arange(len(pixels))[:, None] * size
-    counts = np.bincount(at.ravel(), minlength=len(pixels) * size).reshape(len(pixels), size)
-    return unit_rows(counts.astype(np.float32))
-
-
-def _bin(values: NDArray[np.floating[Any]], count: int) -> NDArray[np.int64]:
-    return np.minimum((values * count).astype(np.int64), count - 1)
-
-
 def _texts(asked: _Asked, gallery: Sequence[Product]) -> Iterator[System]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    documents = [product_text(product) for product in gallery]
-    lists = [[*map(product_text, products), words] for products, words in zip(asked.products, asked.words, strict=True)]
+    documents = [_text(product) for product in gallery]
+    lists = [[*map(_text, products), words] for products, words in zip(asked.products, asked.words, strict=True)]
     texts = [text for texts in lists for text in texts]
     if not any(documents) or not any(texts):
         return
     line = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
-    kinds: dict[str, Callable[[], TfidfVectorizer]] = {
-        "tfidf words": lambda: TfidfVectorizer(sublinear_tf=True, dtype=np.float32),
-        "tfidf characters": lambda: TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32
+    cut = max(CHARACTERS // len(documents), LEAST_CHARACTERS)
+    kinds: dict[str, tuple[int | None, Callable[[], TfidfVectorizer]]] = {
+        "tfidf words": (None, lambda: TfidfVectorizer(stop_words="english", dtype=np.float32)),
+        "tfidf characters": (
+            cut,
+            lambda: TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32),
         ),
     }
-    for name, make in kinds.items():
+    for name, (most, make) in kinds.items():
         vectorizer = make()
         try:
-            right = vectorizer.fit_transform(documents)
+            right = vectorizer.fit_transform([text[:most] for text in documents])
         except ValueError:  # nothing that it counts as a word
             continue
-        yield System(name, "baseline", _sparse_mean(vectorizer.transform(texts), line, len(lists)), right)
+        left = vectorizer.transform([text[:most] for text in texts])
+        yield System(name, "baseline", _sparse_mean(left, line, len(lists)), right)
+
+
+def _text(product: Product) -> str:
+    return " ".join(filter(None, (product.title, product.text)))
 
 
 def _sparse_mean(rows: "object", line: Rows, size: int) -> "object":
