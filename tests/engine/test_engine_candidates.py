@@ -1,3 +1,4 @@
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -172,6 +173,45 @@ def test_waves_widen_until_they_hold_every_living_row(three: Candidates) -> None
     assert len(waves) >= 3
 
 
+@pytest.mark.parametrize("base", [12_000, 11_700])
+def test_rows_that_bytes_rule_out_are_worse(tmp_path: Path, base: int) -> None:
+    raw = {"a": unit(1, 12_000, 64, 12), "b": unit(2, 12_000, 48, 10)}
+    candidates = opened(tmp_path, raw, base=base)
+    generator = np.random.default_rng(8)
+    for row in generator.choice(12_000, 30, replace=False).tolist():
+        share = float(generator.random())
+        sought = asked(candidates, row, {"a": share, "b": 1 - share})
+        allowed = generator.random(12_000) < 0.2
+        (rows, scores), (every, exact) = list(candidates.find(sought, allowed, 10))  # type: ignore[misc]
+        assert every.tolist() == np.flatnonzero(allowed).tolist()
+        assert 10 <= len(rows) < 300
+        best = every[np.argsort(-exact, kind="stable")]
+        assert sorted(best[: len(rows)].tolist()) == sorted(rows.tolist())
+        np.testing.assert_allclose(np.sort(scores), np.sort(exact)[-len(rows) :], atol=1e-6)
+
+
+def test_rows_that_tie_are_not_ruled_out(tmp_path: Path) -> None:
+    rows = unit(1, 3_000, 32, 8)
+    rows[500:2_000] = rows[500]
+    candidates = opened(tmp_path, {"a": rows})
+    allowed = np.arange(3_000) < 2_500
+    waves = list(candidates.find(asked(candidates, 600, {"a": 1.0}), allowed, 10))
+    assert [len(wave) for wave, _ in waves] == [2_500]
+
+
+def test_a_store_without_bytes_answers_the_same(tmp_path: Path) -> None:
+    candidates = opened(tmp_path, {"a": unit(1, 3_000, 32, 8)})
+    sought, allowed = asked(candidates, 7, {"a": 1.0}), np.arange(3_000) % 2 == 0
+    top = found_top(candidates, sought, allowed)
+    module._opened.cache_clear()
+    module._open_generation.cache_clear()
+    about = json.loads((tmp_path / "candidates.json").read_text())
+    del about["bytes"], about["dims"]
+    (tmp_path / "candidates.json").write_text(json.dumps(about))
+    (tmp_path / "bytes.npy").unlink()
+    assert found_top(Candidates.open(candidates.snapshot), sought, allowed).tolist() == top.tolist()
+
+
 def test_scores_are_exact(three: Candidates) -> None:
     sought = asked(three, 5, {"a": 0.5, "b": 0.3, "c": 0.2})
     rows, scores = next(three.find(sought, None, 5))
@@ -187,7 +227,9 @@ def test_a_folder_written_anew_is_opened_anew(tmp_path: Path) -> None:
     assert Candidates.open(second.snapshot) is second
 
 
-@pytest.mark.parametrize("name", ["candidates.json", "members.npy", "starts.npy", "codes.bin", "graph.faiss"])
+@pytest.mark.parametrize(
+    "name", ["candidates.json", "members.npy", "starts.npy", "codes.bin", "bytes.npy", "graph.faiss"]
+)
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
 def test_damage_is_told(tmp_path: Path, name: str, content: bytes | None) -> None:
     fake = opened(tmp_path, {"a": unit(1, 600, 16, 5)}, graph_from=100).snapshot

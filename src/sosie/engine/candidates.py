@@ -1,8 +1,9 @@
 """Which rows may answer a question: found by an index, always scored exactly.
 
-Few allowed rows are scored one by one. Otherwise an index over the distinct vectors proposes more than are needed,
-the proposals are scored from the memory-mapped vectors, and the caller asks for a wider wave when too few survive its
-rules; the last wave holds every allowed row. Rows written since the generation (the delta) are always scored.
+Few allowed rows are scored one by one, but for those that their bytes rule out. Otherwise an index over the distinct
+vectors proposes more than are needed, the proposals are scored from the memory-mapped vectors, and the caller asks for
+a wider wave when too few survive its rules; the last wave holds every allowed row. Rows written since the generation
+(the delta) are always scored.
 """
 
 import json
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sosie.engine.indexing import FILE, TIE, build_candidates, proposals
+from sosie.engine.indexing import BYTES, FILE, TIE, build_candidates, proposals
 from sosie.errors import StoreError
+from sosie.index.bytes import Bytes
 from sosie.index.codes import Codes
 from sosie.index.exact import best, inner_products
 from sosie.index.graph import Graph
@@ -30,6 +32,7 @@ GRAPH_DEPTH = 400  # proposals beyond which codes are quicker than the graph
 GRAPH_PRECISION, GRAPH_SPARE = 4, 16  # its bytes rank so well that a quarter of the codes' proposals will do
 EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
 EXACT_SHARE = 0.02
+BYTES_FROM = 500  # rows that are sooner looked at through their bytes
 MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
 MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
@@ -57,6 +60,7 @@ class _Generation:
     starts: Rows
     alone: bool  # no two rows have equal vectors
     codes: Codes | None
+    bytes: Bytes | None
     graph: Graph | None
     graph_factors: Mapping[str, float]
     signals: tuple[str, ...]
@@ -132,6 +136,7 @@ class Candidates:
         living = snapshot.alive if allowed is None else allowed
         few = np.flatnonzero(living) if allowed is not None or self.generation.codes is None else None
         if few is not None and (self.generation.codes is None or len(few) <= max(EXACT_ROWS, EXACT_SHARE * base)):
+            yield from self._proven(sought, few, need)
             yield few, self.scores(sought, few)
             return
         late = base + np.flatnonzero(living[base:])
@@ -148,6 +153,19 @@ class Candidates:
                 yield np.concatenate([rows, late[fresh]]), np.concatenate([scores, late_scores[fresh]])
         rows = np.flatnonzero(living)
         yield rows, self.scores(sought, rows)
+
+    def _proven(self, sought: Sought, rows: Rows, need: int) -> Iterator[tuple[Rows, Vector]]:
+        """The best of the rows, with their scores, where bytes show that all others are worse."""
+        early = rows[: np.searchsorted(rows, self.snapshot.base)]
+        rounded, k = self.generation.bytes, proposals(need)
+        if rounded is None or sought.words is not None or not sought.vectors or len(early) < max(BYTES_FROM, 2 * k):
+            return
+        found, most = rounded.best(self._fused(sought, sought.shares), early, k)
+        best_rows = np.concatenate([early[np.sort(found)], rows[len(early) :]])
+        scores = self.scores(sought, best_rows)
+        proven = scores > most + TIE
+        if np.count_nonzero(proven) >= need:
+            yield best_rows[proven], scores[proven]
 
     def _propose(
         self, sought: Sought, living: Mask, depth: int, need: int, filtered: bool
@@ -258,8 +276,11 @@ def _open_generation(folder: Path, stamp: tuple[int, int]) -> _Generation:
         signals = tuple(about["signals"])
         factors = dict(zip(signals, about["graph"] or (), strict=False))
         has_codes, has_graph = bool(about["codes"]), about["graph"] is not None
+        rounded = about.get("bytes")  # stores of an earlier version have none
+        size, dims = int(about["rows"]), [int(dim) for dim in about.get("dims", ())]
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise StoreError(f"{folder}: the index can't be opened ({error}); build the store again.") from error
     codes = Codes.load(folder / "codes.bin") if has_codes else None
     graph = Graph.load(folder / "graph.faiss") if has_graph else None
-    return _Generation(members, starts, len(starts) - 1 == len(members), codes, graph, factors, signals, {})
+    as_bytes = Bytes.load(folder / BYTES, size, dims, **rounded) if rounded else None
+    return _Generation(members, starts, len(starts) - 1 == len(members), codes, as_bytes, graph, factors, signals, {})

@@ -1,4 +1,4 @@
-"""What is built once for a generation so that its rows are found quickly: distinct rows, codes, a graph.
+"""What is built once for a generation so that its rows are found quickly: distinct rows, codes, bytes, a graph.
 
 Only vectors that differ are indexed (equal ones, and rows of zeros, would become hubs), and every index is measured on
 the generation's own vectors before it is kept.
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.config import IndexSettings
+from sosie.index.bytes import Bytes
 from sosie.index.codes import FINENESS, Codes
 from sosie.index.graph import Graph
 from sosie.types import Mask, Matrix, Rows, Vector
 
 FILE = "candidates.json"
+BYTES = "bytes.npy"
 GRAPH_DIMS = 512  # several signals side by side have too many independent directions: codes are as quick and surer
 SAMPLE = 200  # rows that are asked about to learn how well an index does on these vectors
 CODES_RECALL = 0.97  # of the first ten among the first proposals, at default and at random weights
@@ -54,7 +56,7 @@ class Fused:
 def build_candidates(
     folder: Path, matrices: Mapping[str, Matrix], omega: Mapping[str, float], settings: IndexSettings
 ) -> None:
-    """Write into a generation's folder what `Candidates` opens: distinct rows, and codes and a graph where they pay.
+    """Write into a generation's folder what `Candidates` opens: distinct rows, and what pays of codes, bytes, graph.
 
     `matrices` are final vectors, (rows, dim) each, memory-mapped or not; `omega` are the default weights over spreads.
     Works in blocks.
@@ -75,12 +77,15 @@ def build_candidates(
     np.save(folder / "starts.npy", starts)
     if with_codes:
         _build_codes(Fused(arrays, (1.0,) * len(arrays), first), np.square(factors)).save(folder / "codes.bin")
+    rounded = Bytes.build(arrays, folder / BYTES) if with_codes else None
     if with_graph:
         with_graph = _build_graph(Fused(arrays, factors, first), folder / "graph.faiss")
     about = {
         "signals": signals,
+        "dims": dims,
         "rows": base,
         "codes": with_codes,
+        "bytes": {"steps": rounded.steps, "errors": rounded.errors} if rounded else None,
         "graph": list(factors) if with_graph else None,
     }
     (folder / FILE).write_text(json.dumps(about), encoding="utf-8")
