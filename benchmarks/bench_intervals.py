@@ -207,6 +207,8 @@ def table(rows: list[dict], methods: list[str]) -> list[dict]:
     for part, holds in parts.items():
         for method in methods:
             values = [row["methods"][method]["coverage"] for row in rows if holds(row)]
+            if not values:
+                continue
             found.append(
                 {
                     "cells": part,
@@ -255,11 +257,16 @@ def main() -> None:
         "level": 0.95,
         "bar": BAR,
         "seconds": round(time.perf_counter() - started),
+    }
+    parts = {
         "summary": summary,
         "out of bounds": [row for row in rows if not inside(row["methods"]["sosie"]["coverage"])],
         "rows": rows,
     }
-    arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in report.items()]
+    for name, cells in parts.items():
+        lines.append(f" {json.dumps(name)}: [\n  " + ",\n  ".join(map(json.dumps, cells)) + "\n ]")
+    arguments.out.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
 
 
 if __name__ == "__main__":

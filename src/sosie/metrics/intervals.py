@@ -48,6 +48,13 @@ def interval(values: ArrayLike, clusters: Clusters | None = None, bounds: tuple[
 
     Where all values are equal it reaches as far towards the bounds as 2.5% of such samples would miss (Clopper &
     Pearson 1934).
+
+    Chosen on 336 simulated cases of 20 to 5,000 clusters (benchmarks/bench_intervals.py): hits and graded values near
+    0, ½ and 1, differences, clusters of one and very unequal ones. Where 10 clusters or more (counted as equal ones)
+    differ from the commonest value, it holds the truth in 93.7–96.8% of the samples in all 225 cases; percentiles of
+    resamples in 93–97% of them in 208, bootstrap-t and Wilson's interval in 213, the normal one in 199, BCa in 184.
+    With fewer, no method holds: this one in 70 of 111 cases, from 89.5% (80% of 20 graded differences are 0) to
+    100% (2 of 100 questions differ, and most samples of 20 have none); the next best in 41, from 33%.
     """
     some = np.asarray(values, np.float64)
     there = ~np.isnan(some)
