@@ -28,8 +28,8 @@ SAMPLE = 5_000  # questions that signals and baselines answer: enough for interv
 LEVEL = 0.05  # a difference whose p is not below it counts as chance
 LISTS = 2_000  # lists whose diversity is looked at
 ECHOES = (
-    "products ask each other, and answer alike: intervals may be too narrow, by a factor of up to 1.4; "
-    "with a split they are not."
+    "products ask each other, so that one question echoes another: intervals may be too narrow, and p too small; "
+    "name a split (--split) to be sure."
 )
 
 
@@ -206,8 +206,8 @@ def _popularity(snapshot: Snapshot, task: Task, top: Top) -> dict[str, Figure]:
     np.maximum.at(popularity, task.places, taken)
     depth = top.places.shape[1]
     return {
-        f"novelty@{depth}": interval(novelty(top.places, popularity), task.clusters),
-        f"popularity_bias@{depth}": interval(popularity_bias(top.places, popularity), task.clusters),
+        f"novelty@{depth}": interval(novelty(top.places, popularity), task.clusters, None),
+        f"popularity_bias@{depth}": interval(popularity_bias(top.places, popularity), task.clusters, None),
     }
 
 
