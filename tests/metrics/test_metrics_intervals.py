@@ -101,6 +101,9 @@ def test_of_values_without_bounds_it_is_students_interval_or_wider():
     assert high - 1e-9 <= figure.high < high + 0.1 * error
     moved = interval(values + 100)
     assert (moved.low - 100, moved.high - 100) == pytest.approx((figure.low, figure.high), abs=1e-4)
+    few = np.array([0.1, 0.4, 0.3])
+    assert interval(few, bounds=None).low == pytest.approx(interval(few + 5).low - 5, abs=1e-4)
+    assert interval(few, bounds=None).low < 0 < interval(few).low
     many = np.random.default_rng(5).normal(8, 2, MANY + 1)
     assert (interval(many).low, interval(many).high) == pytest.approx(
         stats.t.interval(0.95, MANY, many.mean(), stats.sem(many)), abs=1e-4

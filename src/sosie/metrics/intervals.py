@@ -33,15 +33,17 @@ def draws(size: int, clusters: Clusters | None = None, resamples: int = RESAMPLE
         yield chosen if clusters is None else np.concatenate([groups[at] for at in chosen])
 
 
-def interval(values: ArrayLike, clusters: Clusters | None = None, bounds: tuple[float, float] = (0.0, 1.0)) -> Figure:
+def interval(
+    values: ArrayLike, clusters: Clusters | None = None, bounds: tuple[float, float] | None = (0.0, 1.0)
+) -> Figure:
     """Mean of the values that are there with its 95% interval: a score interval calibrated by bootstrap, by cluster.
 
     `values` (questions,), NaN = left out; `clusters` (questions,), those that depend on each other share one. It holds
     every mean m with |mean - m| <= c · s · √(v(m) / v(mean)), where
 
     - s is the jackknife's standard error of the ratio of clusters' sums to their sizes;
-    - v(m) = (m - low)(high - m): values near a bound can't vary much (Wilson 1927, where all are 0 or 1). It is 1 where
-      values lie beyond `bounds`, which then aren't theirs;
+    - v(m) = (m - low)(high - m): values near a bound can't vary much (Wilson 1927, where all are 0 or 1). It is 1
+      without `bounds`, and where values lie beyond them;
     - c, one for each side, is the statistic's 97.5% quantile over resamples of clusters, and at least Student's t of as
       many degrees of freedom as clusters of equal size would be worth these (Kish 1965), less 1. Beyond MANY clusters
       it is t.
@@ -62,8 +64,9 @@ def interval(values: ArrayLike, clusters: Clusters | None = None, bounds: tuple[
     if not len(some):
         return Figure(float("nan"), float("nan"), float("nan"), 0)
     sums, sizes = _sums(some, None if clusters is None else clusters[there])
-    bounded = bounds[0] - EVEN <= some.min() and some.max() <= bounds[1] + EVEN
-    low, high = _limits(sums, sizes, bounds if bounded else None)
+    if bounds and (some.min() < bounds[0] - EVEN or some.max() > bounds[1] + EVEN):
+        bounds = None
+    low, high = _limits(sums, sizes, bounds)
     return Figure(float(some.mean()), low, high, len(some))
 
 
