@@ -162,7 +162,7 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            lines = [f"{key}: {_inline(inner)}" for key, inner in value.items() if inner not in (None, "", [], {})]
+            lines = [f"{key}: {_inline(inner)}" for key, inner in value.items() if inner]
             table.add_row(_plain(name), _plain("\n".join(lines)))
         else:
             table.add_row(_plain(name), _plain(_inline(value)))
@@ -174,6 +174,8 @@ def _inline(value: object) -> str:
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
