@@ -14,7 +14,8 @@ from sosie.media import picture_stamp
 from sosie.types import Mask, Matrix, Progress
 
 SIDE = 32
-COLOURED = 128  # pixels of the shorter side that colours are counted on, at least
+FINER = 4  # times, that pictures may be before they are made small, so that it does not matter how they were
+COLOURED = 96  # pixels of the shorter side that colours are counted on, at least
 HUES, SATURATIONS, VALUES = 16, 3, 3
 KEPT = 500_000  # thumbnails of 3 KB, and histograms of half a KB
 
@@ -28,7 +29,7 @@ def thumbnails(refs: Sequence[str], progress: Progress | None = None, side: int 
 
     A reference of "" names no picture.
     """
-    return _made(refs, str(side), partial(_small, side), 2 * side, np.zeros((side, side, 3), np.uint8), progress)
+    return _made(refs, str(side), partial(_small, side), FINER * side, np.zeros((side, side, 3), np.uint8), progress)
 
 
 def histograms(refs: Sequence[str], progress: Progress | None = None) -> tuple[Matrix, Mask]:
@@ -74,7 +75,7 @@ def _key(name: str, ref: str) -> str:
 
 
 def _small(side: int, picture: Image) -> Pixels:
-    return np.asarray(picture.resize((side, side), Resampling.BILINEAR, reducing_gap=2.0))
+    return np.asarray(picture.resize((side, side), Resampling.BILINEAR, reducing_gap=FINER))
 
 
 def _histogram(picture: Image) -> Matrix:
