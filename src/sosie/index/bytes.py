@@ -46,18 +46,20 @@ class Bytes:
         largest = [max((float(np.abs(part[b]).max(initial=0)) for b in blocks), default=0.0) for part in parts]
         steps = tuple((value or 1.0) / TOP for value in largest)
         errors = [0.0] * len(parts)
-        codes = np.lib.format.open_memmap(file, "w+", np.uint8, (size, _width(dims)))
         starts = np.cumsum((0, *dims))
-        for block in blocks:
-            codes[block, starts[-1] :] = TOP + 1
-            for at, part in enumerate(parts):
-                rows = np.asarray(part[block], np.float32)
-                rounded = np.rint(rows / np.float32(steps[at]))
-                codes[block, starts[at] : starts[at + 1]] = rounded + (TOP + 1)
-                rest = np.linalg.norm(rows - rounded * np.float32(steps[at]), axis=1)
-                errors[at] = max(errors[at], float(rest.max(initial=0)))
-        codes.flush()
-        return cls(codes, dims, steps, tuple(errors))
+        shape = (size, _width(dims))
+        with file.open("wb") as out:  # not a writable map: a full disk would kill the process
+            np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for block in blocks:
+                codes = np.full((len(parts[0][block]), shape[1]), TOP + 1, np.uint8)
+                for at, part in enumerate(parts):
+                    rows = np.asarray(part[block], np.float32)
+                    rounded = np.rint(rows / np.float32(steps[at]))
+                    codes[:, starts[at] : starts[at + 1]] = rounded + (TOP + 1)
+                    rest = np.linalg.norm(rows - rounded * np.float32(steps[at]), axis=1)
+                    errors[at] = max(errors[at], float(rest.max(initial=0)))
+                out.write(codes.tobytes())
+        return cls.load(file, size, dims, steps, errors)
 
     @classmethod
     def load(cls, file: Path, size: int, dims: Sequence[int], steps: Sequence[float], errors: Sequence[float]) -> Self:
