@@ -38,7 +38,6 @@ PIXELS, COLOURS, WORDS, CHARACTERS = "pixels", "colour histogram", "tfidf words"
 HELD = TaskOptions(split="split")
 TRAIN = TaskOptions(split="split", gallery_split=("train",))
 TIES = "126 questions have several best answers: in the order of the file .651 of them, by id (descending) .645"
-EARLIER = "the README's figure was made before the pictures were made smaller"
 
 Row = dict[str, object]
 
@@ -68,13 +67,20 @@ class Bench:
         return file
 
     def figures(
-        self, snapshot: Snapshot, truth: Truth, measure: str, published: Mapping[str, float], why: str = ""
+        self,
+        snapshot: Snapshot,
+        truth: Truth,
+        measure: str,
+        published: Mapping[str, float],
+        why: str = "",
+        every: bool = False,
     ) -> None:
-        """The baselines that figures were published of."""
+        """The baselines that figures were published of; with `every`, what nothing answers counts as wrong."""
         task = task_of(snapshot, truth)
         for system in baselines(snapshot, task):
             if system.name in published:
                 values = values_of(system, task, (measure,))[0][measure]
+                values = np.nan_to_num(values) if every else values
                 ours, theirs = float(np.nanmean(values)), published[system.name]
                 close = abs(ours - theirs) <= CLOSE + 5e-4  # what was published is rounded
                 row: Row = {
@@ -110,7 +116,7 @@ def grocery(bench: Bench) -> None:
     snapshot = bench.store("grocery", DATA / "grocery" / "images.csv", (*labels, "source_path", "split", *SIZES))
     for label, pixels, colours in zip(labels, (0.096, 0.176), (0.355, 0.515), strict=True):
         truth = Truth(labels=(label,), options=HELD)
-        bench.figures(snapshot, truth, "hit@1", {PIXELS: pixels, COLOURS: colours}, EARLIER)
+        bench.figures(snapshot, truth, "hit@1", {PIXELS: pixels, COLOURS: colours})
         bench.found(snapshot, truth)
 
 
@@ -118,7 +124,7 @@ def clothing(bench: Bench) -> None:
     ignore = ("label", "sender_id", "kids", "split", *SIZES)
     snapshot = bench.store("clothing-small", DATA / "clothing-small" / "images.csv", ignore)
     truth = Truth(labels=("label",), options=TRAIN)
-    bench.figures(snapshot, truth, "hit@1", {PIXELS: 0.387, COLOURS: 0.156}, EARLIER)
+    bench.figures(snapshot, truth, "hit@1", {PIXELS: 0.387, COLOURS: 0.156})
     bench.found(snapshot, Truth(labels=("label",), options=HELD))
 
 
@@ -127,9 +133,7 @@ def myntra(bench: Bench) -> None:
     labels = ("gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "year", "usage")
     snapshot = bench.store("myntra", folder / "products.csv", (*labels, "split", "group", *SIZES))
     for label, pixels, colours in (("articleType", 0.756, 0.405), ("baseColour", 0.311, 0.545)):
-        bench.figures(
-            snapshot, Truth(labels=(label,), options=TRAIN), "hit@1", {PIXELS: pixels, COLOURS: colours}, EARLIER
-        )
+        bench.figures(snapshot, Truth(labels=(label,), options=TRAIN), "hit@1", {PIXELS: pixels, COLOURS: colours})
         bench.found(snapshot, Truth(labels=(label,), options=HELD))
     truth = Truth(qrels=folder / "qrels.csv", queries=folder / "queries.csv", options=HELD)
     bench.figures(snapshot, truth, "ndcg_burges@10", {WORDS: 0.669})
@@ -146,7 +150,7 @@ def magento(bench: Bench) -> None:
             first.setdefault(row["image"], own)
     table = bench.table("magento-designs", list(first.values()))
     designs = bench.store("magento-designs", table, ("design",), DATA / "magento")
-    bench.figures(designs, Truth(labels=("design",)), "hit@1", {PIXELS: 0.76, COLOURS: 0.07}, EARLIER)
+    bench.figures(designs, Truth(labels=("design",)), "hit@1", {PIXELS: 0.76, COLOURS: 0.07}, every=True)
     fields = ("sku", "name", "description")
     single = [{name: row[name] for name in fields} for row in products if row["kind"] != "variant"]
     texts = bench.store("magento-products", bench.table("magento-products", single))
