@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from sosie.errors import PictureError
-from sosie.evaluate.leaks_read import Told, outside, read_by
+from sosie.evaluate.leaks_read import Told, outside, reading
 from sosie.evaluate.leaks_twins import Twins, twins
 from sosie.evaluate.task import Task
 from sosie.evaluate.thumbnails import Pixels, thumbnails
@@ -42,7 +42,7 @@ def picture_leaks(
     Within one catalogue customers meet the same photo on two products, too. Across a split it lets the memory of one
     photo pass for knowledge of new ones: grave where it belongs to a right answer.
     """
-    if not read_by("pictures", signals):
+    if not reading("pictures", signals):
         return
     apart = outside(task)
     contents = _contents(chain(asked, gallery), progress)

@@ -51,13 +51,13 @@ def compared(snapshot: Snapshot, task: Task, weights: Mapping[str, float] | None
     return frozenset(chosen if isinstance(task.asked, tuple) else chosen.keys() - {EXACT})  # words alone are literal
 
 
-def read_by(what: str, signals: Iterable[str]) -> bool:
-    """Whether some of the signals read pictures, texts, category or attributes.
+def reading(what: str, signals: Iterable[str]) -> list[str]:
+    """Those of some signals that read pictures, texts, category or attributes.
 
     Nobody knows what vectors were made of that came from elsewhere: pictures and texts may be among it.
     """
     foreign = what in ("pictures", "texts")
-    return any(signal in READING[what] or (foreign and signal not in KNOWN) for signal in signals)
+    return sorted(signal for signal in signals if signal in READING[what] or (foreign and signal not in KNOWN))
 
 
 def outside(task: Task) -> Mask:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from sosie.errors import TruthError
-from sosie.evaluate.leaks_read import BLOCK, read_by
+from sosie.evaluate.leaks_read import BLOCK, reading
 from sosie.evaluate.leaks_twins import SHOWN
 from sosie.evaluate.task import Task
 from sosie.evaluate.words import Words, words_of
@@ -42,8 +42,8 @@ def _one_of_each(snapshot: Snapshot, rows: Rows) -> Rows:
 
 def _columns(snapshot: Snapshot, rows: Rows, signals: Collection[str]) -> list[str]:
     """Names of the columns that are compared."""
-    names = ["category"] if read_by("category", signals) else []
-    if read_by("attributes", signals):
+    names = ["category"] if reading("category", signals) else []
+    if reading("attributes", signals):
         found: set[str] = set()
         for start in range(0, len(rows), BLOCK):
             for product in snapshot.products(rows[start : start + BLOCK]):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from sosie.evaluate.leaks_read import Told, outside, read_by
+from sosie.evaluate.leaks_read import Told, outside, reading
 from sosie.evaluate.leaks_twins import SHOWN, twins
 from sosie.evaluate.task import Task
 from sosie.evaluate.words import words_of
@@ -30,19 +30,19 @@ def text_leaks(
     A shop's customers meet products of one title, too: grave is what crosses a split, where texts are compared. Of a
     label that stands in the texts, figures say only that texts were read: grave where texts are compared.
     """
-    texts, apart = read_by("texts", signals), outside(task)
+    texts, apart = reading("texts", signals), outside(task)
     yield twins(task, [one.titles for one in asked], [one.titles for one in gallery]).leak(
         "same-title",
         "have answers of the very same title",
         "Keep products of one title on one side of the split.",
-        lambda right: texts and not isinstance(task.asked, tuple) and bool((right & apart).any()),
+        lambda right: bool(texts) and not isinstance(task.asked, tuple) and bool((right & apart).any()),
     )
     if not isinstance(task.asked, tuple):
         for label in task.labels:
             yield _named(snapshot, task, task.asked, label, texts)
 
 
-def _named(snapshot: Snapshot, task: Task, asked: Rows, label: str, texts: bool) -> Leak | None:
+def _named(snapshot: Snapshot, task: Task, asked: Rows, label: str, texts: Sequence[str]) -> Leak | None:
     """Questions whose text holds the words of their own label, against what another product's label would give."""
     words = words_of(snapshot, label)
     chosen = np.flatnonzero(words.codes[asked] >= 0)
@@ -67,10 +67,11 @@ def _named(snapshot: Snapshot, task: Task, asked: Rows, label: str, texts: bool)
         "label-in-text",
         count,
         total,
-        texts and beyond >= MUCH,
+        bool(texts) and beyond >= MUCH,
         f"The texts of {count:,} of {total:,} questions name their own {label}; "
         f"that of another product they would name in {chance:.1%}.",
-        "Judge what doesn't read texts (--weights text=0,words=0), or by a label that they don't tell.",
+        "Judge by a label that they don't tell"
+        + (f", or without what reads them (--weights {','.join(f'{name}=0' for name in texts)})." if texts else "."),
         tuple(examples),
     )
 
