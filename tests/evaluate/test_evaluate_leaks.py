@@ -1,6 +1,8 @@
 """Leaks that were planted are found, all of them and nothing else."""
 
+import os
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from sosie.evaluate.relevance import Listed
 from sosie.evaluate.task import Lists, Task, TaskOptions
 from sosie.evaluate.truth import events_task, pairs_task
 
+DATA = Path(os.environ.get("SOSIE_DATA", "/nonexistent"))
 SIZE = 40  # products of a shop, every second one asks
 
 
@@ -431,3 +434,14 @@ def test_products_of_pairs_in_both_splits(tmp_path):
     assert leak.examples == (("p1", "p5"), ("p6", "p3"))
     file.write_text("a,b,similar\np1,p2,1\np3,p4,0\np1,p5,1\n")
     assert list(pair_leaks(shop, pairs_task(shop, file, TaskOptions()))) == []
+
+
+@pytest.mark.skipif(not (DATA / "grocery").is_dir(), reason="SOSIE_DATA names no folder with real photos")
+def test_real_photos_of_one_thing_are_no_twins_and_one_photo_recoloured_is():
+    shelf = sorted(map(str, (DATA / "grocery" / "images" / "test").glob("*.jpg")))[:300]
+    other = sorted(map(str, (DATA / "grocery" / "images" / "train").glob("*.jpg")))[:300]
+    assert len(shelf) == len(other) == 300  # of the same few products
+    assert [len(side) for side in near_pictures(shelf, other)] == [0, 0]
+    shop = [str(DATA / "myntra" / "images" / f"{id}.jpg") for id in (18051, 18055, 15943, 18594)]
+    a, b = near_pictures(shop, shop)
+    assert {(i, j) for i, j in zip(a.tolist(), b.tolist(), strict=True) if i < j} == {(0, 1), (2, 3)}
