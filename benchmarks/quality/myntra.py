@@ -19,3 +19,4 @@ def measure(bench: Bench) -> None:
     bench.evaluate("myntra", "kind and colour, graded", graded)
     judged = f"--qrels {FOLDER / 'qrels.csv'} --queries {FOLDER / 'queries.csv'} --split split --gallery-split test"
     bench.evaluate("myntra", "words to titles", judged)
+    bench.evaluate("myntra", "the same, gain 2^grade − 1 as published", f"{judged} --measure ndcg_burges@10")

@@ -53,7 +53,7 @@ class WordsSettings(Settings):
     enabled: bool = True
     weight: Weight = 0.4
     encoder: Literal["tfidf", "word2vec"] = "tfidf"
-    dim: Annotated[int, Field(ge=8, le=2048)] = 256
+    dim: Annotated[int, Field(ge=8, le=2048)] = 512
 
 
 class PriceSettings(Settings):
