@@ -5,7 +5,8 @@
 Both answer every question exactly, look at grades and work out the same measures; each run is a process of its own,
 turn and turn about, with all cores. Vectors are those of bench_search.py; the label of a product is the centre it was
 made from. `lists` looks at the first ten answers, `defaults` at what `sosie evaluate` does (a thousand), `others` ranks
-questions that are not the gallery. What counts is the ratio.
+questions that are not the gallery. What counts is the ratio of seconds; that of the processor's seconds, of all cores
+together, is disturbed less by what else runs.
 """
 
 import argparse
@@ -17,8 +18,12 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import faiss
 import numpy as np
 
 from sosie.evaluate.ranking import rank
@@ -35,7 +40,10 @@ NAMES = {"lists": LISTS, "defaults": DEFAULT}
 OTHERS = ((2_000, 8_000), (10_000, 60_000))
 RESULTS = Path(__file__).parent / "results" / "evaluate.json"
 
+DEPTH = 10
+
 Values = dict[str, np.ndarray]
+Way = Callable[[np.ndarray, np.ndarray, Any], Values]
 
 
 def products(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +81,6 @@ def ours(vectors: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> Val
 
 def script(vectors: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> Values:
     """What one writes without sosie."""
-    import faiss
-
     faiss.omp_set_num_threads(os.cpu_count() or 1)
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
@@ -118,74 +124,73 @@ def measured(name: str, relevant: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, value, np.nan)
 
 
-def judge(
-    send: "multiprocessing.connection.Connection",
-    way: Callable[[np.ndarray, np.ndarray, tuple[str, ...]], Values],
-    size: int,
-    names: tuple[str, ...],
-) -> None:
-    vectors, labels = products(size)
-    start = time.perf_counter()
-    values = way(vectors, labels, names)
-    send.send((time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, values))
-
-
-def places_only(
-    send: "multiprocessing.connection.Connection", way: str, questions: int, gallery: int, depth: int = 10
-) -> None:
-    import faiss
-
-    vectors, _ = products(questions + gallery)
+def ours_others(vectors: np.ndarray, _: np.ndarray, questions: int) -> Values:
     asked, rows = vectors[:questions], vectors[questions:]
-    start = time.perf_counter()
-    if way == "ours":
-        names = tuple(map(str, range(gallery)))
-        barred = Lists(np.zeros(questions + 1, np.int64), np.empty(0, np.int64))
-        task = Task(
-            "any",
-            names[:questions],
-            np.arange(questions),
-            np.arange(gallery),
-            np.arange(gallery),
-            names,
-            Nothing(),
-            barred,
-        )
-        found = np.concatenate([block.places for block in rank(System("any", "signal", asked, rows), task, depth)])
-    else:
-        faiss.omp_set_num_threads(os.cpu_count() or 1)
-        index = faiss.IndexFlatIP(DIM)
-        index.add(rows)
-        found = index.search(asked, depth)[1]
-    send.send((time.perf_counter() - start, 0.0, {"places": found}))
+    names, own = tuple(map(str, range(len(vectors)))), np.arange(len(rows))
+    barred = Lists(np.zeros(questions + 1, np.int64), np.empty(0, np.int64))
+    task = Task("any", names[:questions], np.arange(questions), own, own, names[: len(rows)], Nothing(), barred)
+    found = np.empty((questions, DEPTH), np.int64)
+    for block in rank(System("any", "signal", asked, rows), task, DEPTH):
+        found[block.questions] = block.places
+    return {"places": found}
 
 
-def alone(work: Callable[..., None], *given: object) -> tuple[float, float, Values]:
-    """Seconds, peak memory in GiB and values of some work in a process of its own."""
+def script_others(vectors: np.ndarray, _: np.ndarray, questions: int) -> Values:
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    index = faiss.IndexFlatIP(DIM)
+    index.add(vectors[questions:])
+    return {"places": index.search(vectors[:questions], DEPTH)[1]}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What some work took, and what it found."""
+
+    seconds: float
+    processor: float  # seconds of all cores together
+    peak: float  # GiB
+    values: Values
+
+
+def work(send: Connection, way: Way, size: int, given: object) -> None:
+    vectors, labels = products(size)
+    start, before = time.perf_counter(), time.process_time()
+    values = way(vectors, labels, given)
+    seconds, processor = time.perf_counter() - start, time.process_time() - before
+    send.send(Run(seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, values))
+
+
+def alone(way: Way, size: int, given: object) -> Run:
+    """Some work in a process of its own."""
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(send, *given))
+    process = context.Process(target=work, args=(send, way, size, given))
     process.start()
     send.close()
-    got: tuple[float, float, Values] = receive.recv()
+    run: Run = receive.recv()
     process.join()
-    return got
+    return run
 
 
-def beside(what: str, rounds: int, mine: tuple[object, ...], theirs: tuple[object, ...]) -> dict[str, object]:
+def beside(what: str, rounds: int, mine: Way, theirs: Way, size: int, given: object) -> dict[str, object]:
     """One row of the table: both ways in turn."""
-    runs = [(alone(*mine), alone(*theirs)) for _ in range(rounds)]
-    (_, _, here), (_, _, there) = runs[-1]
-    row: dict[str, object] = {
+    runs = [(alone(mine, size, given), alone(theirs, size, given)) for _ in range(rounds)]
+    here, there = (run.values for run in runs[-1])
+    ratios = [script.seconds / own.seconds for own, script in runs]
+    row = {
         "what": what,
-        "ratio": round(float(np.median([b[0] / a[0] for a, b in runs])), 2),
-        "ratios": [round(b[0] / a[0], 2) for a, b in runs],
-        "seconds": [round(a[0], 1) for a, _ in runs],
-        "script_seconds": [round(b[0], 1) for _, b in runs],
+        "ratio": round(float(np.median(ratios)), 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
+        "processor_ratio": round(float(np.median([script.processor / own.processor for own, script in runs])), 2),
+        "seconds": [round(own.seconds, 1) for own, _ in runs],
+        "script_seconds": [round(script.seconds, 1) for _, script in runs],
+        "processor_seconds": [round(own.processor, 1) for own, _ in runs],
+        "script_processor_seconds": [round(script.processor, 1) for _, script in runs],
+        "peak_gib": round(max(own.peak for own, _ in runs), 2),
+        "script_peak_gib": round(max(script.peak for _, script in runs), 2),
         "differ": {name: float(np.mean(~np.isclose(here[name], there[name], equal_nan=True))) for name in here},
     }
-    if any(a[1] for a, _ in runs):
-        row["peak_gib"] = round(max(a[1] for a, _ in runs), 2)
+    if "places" not in here:
         row["means"] = {name: [float(np.nanmean(values[name])) for values in (here, there)] for name in here}
     print(json.dumps(row), flush=True)
     return row
@@ -201,15 +206,15 @@ def main() -> None:
     parts = options.only.split(",")
     rows = []
     for size, rounds in zip(map(int, options.sizes.split(",")), map(int, options.rounds.split(",")), strict=True):
-        for part in ("lists", "defaults"):
-            if part in parts:
-                given = size, NAMES[part]
-                what = f"{size:,} products by labels, {part}"
-                rows.append(beside(what, rounds, (judge, ours, *given), (judge, script, *given)))
+        rows += [
+            beside(f"{size:,} products by labels, {part}", rounds, ours, script, size, names)
+            for part, names in NAMES.items()
+            if part in parts
+        ]
     if "others" in parts:
-        for sizes in OTHERS:
-            what = "{:,} questions, {:,} others".format(*sizes)
-            rows.append(beside(what, 3, (places_only, "ours", *sizes), (places_only, "script", *sizes)))
+        for questions, others in OTHERS:
+            what = f"{questions:,} questions, {others:,} others"
+            rows.append(beside(what, 3, ours_others, script_others, questions + others, questions))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     result = {
         "commit": commit.stdout.strip(),

@@ -1,92 +1,126 @@
-"""The best places of some questions, kept while candidates come in."""
+"""Candidates as integers, and the best places of some questions, kept while candidates come in."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sosie.types import Matrix, Rows, Vector
 
-Keys = NDArray[np.uint64]
+Keys = NDArray[np.int64]
+BITS = 32  # of a loss, and of a place
 
 
-def most_questions(places: int) -> int:
-    """How many questions `Best` holds where there are so many places."""
-    return 1 << (32 - _bits(places))
+@dataclass(frozen=True)
+class Packing:
+    """A candidate in one integer, from high bits to low its question, its loss and its row.
+
+    Sorting these integers sorts by all three, many times as fast as sorting by three columns. Rows are in the order of
+    their places: so candidates come by question, best first, equal scores by place.
+    """
+
+    places: Rows  # (rows,) the place of each, ascending
+
+    @cached_property
+    def firsts(self) -> Rows:
+        """The first row of each place that has any."""
+        return np.flatnonzero(np.diff(self.places, prepend=-1))
+
+    @cached_property
+    def bits(self) -> int:
+        """Bits of a row."""
+        return len(self.places).bit_length()
+
+    @property
+    def most(self) -> int:
+        """How many questions there may be at a time."""
+        return 1 << (63 - BITS - self.bits)
+
+    def pack(self, questions: Rows, scores: Vector, rows: Rows) -> Keys:
+        """Keys of candidates, (any,)."""
+        return (questions << BITS | _losses(scores)) << self.bits | rows
+
+    def questions(self, keys: Keys) -> Rows:
+        """The question of each key."""
+        return keys >> (BITS + self.bits)
+
+    def scores(self, keys: Keys) -> Vector:
+        """The score of each key."""
+        return _of_losses((keys >> self.bits).astype(np.uint32))
+
+    def rows(self, keys: Keys) -> Rows:
+        """The row of each key."""
+        return keys & ((1 << self.bits) - 1)
+
+    def best_rows(self, keys: Keys) -> Keys:
+        """Sorted keys less those whose place has a better row for the same question."""
+        if len(self.firsts) == len(self.places):
+            return keys
+        pairs = self.questions(keys) << BITS | self.places[self.rows(keys)]
+        best: Keys = keys[np.sort(np.unique(pairs, return_index=True)[1])]
+        return best
+
+    def starts(self, keys: Keys, questions: int) -> Rows:
+        """Where the sorted keys of each question begin, and where the last end, (questions + 1,)."""
+        return np.searchsorted(keys, np.arange(questions + 1) << (BITS + self.bits))
+
+    def last(self, keys: Keys, questions: int, depth: int) -> Vector:
+        """The score of the key at rank `depth` of each question, (questions,); -inf where there are not so many."""
+        starts = self.starts(keys, questions)
+        last = np.full(questions, -np.inf, np.float32)
+        full = np.diff(starts) >= depth
+        last[full] = self.scores(keys[starts[:-1][full] + depth - 1])
+        return last
+
+    def table(self, keys: Keys, questions: int, depth: int) -> tuple[Rows, Matrix]:
+        """Places and scores of sorted keys, (questions, depth); unused ones hold -1 and -inf."""
+        starts = self.starts(keys, questions)
+        used = np.arange(depth) < np.diff(starts)[:, None]
+        kept = keys[(starts[:-1, None] + np.arange(depth))[used]]
+        places, scores = np.full(used.shape, -1), np.full(used.shape, -np.inf, np.float32)
+        places[used], scores[used] = self.places[self.rows(kept)], self.scores(kept)
+        return places, scores
 
 
 class Best:
-    """The `depth` best places of each question, best first, equal scores by place.
+    """The best places of each question, `depth` of them.
 
-    Candidates must come with places in ascending order of blocks: a later one never has a lower place than an earlier
-    one. So one that only equals the last of a full list is too late, however many tie.
-
-    A candidate is one integer, from high bits to low its question, its loss and its place: sorting these integers sorts
-    by all three, many times as fast as sorting by three columns.
+    Candidates must come in blocks of ascending rows. So one that only equals the last of a full list is too late,
+    however many tie.
     """
 
-    def __init__(self, questions: int, places: int, depth: int, *, shared: bool) -> None:
-        """`shared`: a place may come several times for a question; its best score counts."""
-        self.depth, self.shared, self.bits = depth, shared, _bits(places)
+    def __init__(self, packing: Packing, questions: int, depth: int) -> None:
+        self.packing, self.depth = packing, depth
         self.lowest: Vector = np.full(questions, -np.inf, np.float32)  # what a score has to exceed
-        self._starts = np.arange(questions + 1, dtype=np.uint64) << np.uint64(32 + self.bits)
-        self._keys: Keys = np.empty(0, np.uint64)
+        self._keys: Keys = np.empty(0, np.int64)
         self._new: list[Keys] = []
         self._count = 0
 
-    def add(self, questions: Rows, places: Rows, scores: Vector) -> None:
-        """Take in candidates, (any,) each; sorted in when there are as many as the lists are long."""
-        high = _losses(scores) | questions.astype(np.uint64) << np.uint64(32)
-        self._new.append(high << np.uint64(self.bits) | places.astype(np.uint64))
-        self._count += len(scores)
+    def add(self, keys: Keys) -> None:
+        """Take in candidates, (any,); sorted in when there are as many as the lists are long."""
+        self._new.append(keys)
+        self._count += len(keys)
         if self._count >= self.depth * len(self.lowest):
             self._settle()
 
     def table(self) -> tuple[Rows, Matrix]:
         """Places and scores, (questions, depth); unused ones hold -1 and -inf."""
         self._settle()
-        shape = len(self.lowest), self.depth
-        places, scores = np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)
-        questions, ranks = self._where()
-        places[questions, ranks] = self._keys & np.uint64((1 << self.bits) - 1)
-        scores[questions, ranks] = self._scores(self._keys)
-        return places, scores
+        return self.packing.table(self._keys, len(self.lowest), self.depth)
 
     def _settle(self) -> None:
-        keys = np.concatenate([self._keys, *self._new])
+        keys = self.packing.best_rows(np.sort(np.concatenate([self._keys, *self._new])))
         self._new, self._count = [], 0
-        self._keys = np.sort(self._best_of_each_place(keys) if self.shared else keys)
-        questions, ranks = self._where()
-        kept = ranks < self.depth
-        last = ranks == self.depth - 1
-        self.lowest[questions[last]] = self._scores(self._keys[last])
-        self._keys = self._keys[kept]
-
-    def _where(self) -> tuple[Rows, Rows]:
-        """Question and rank of each key."""
-        starts = np.searchsorted(self._keys, self._starts)
-        questions = np.repeat(np.arange(len(self.lowest)), np.diff(starts))
-        return questions, np.arange(len(self._keys)) - starts[questions]
-
-    def _scores(self, keys: Keys) -> Vector:
-        return _of_losses((keys >> np.uint64(self.bits)).astype(np.uint32))
-
-    def _best_of_each_place(self, keys: Keys) -> Keys:
-        bits, loss, place = np.uint64(self.bits), np.uint64(0xFFFFFFFF), np.uint64((1 << self.bits) - 1)
-        question = ~((loss << bits) | place)
-        # The same with place above loss: the first of each question and place is then its best.
-        other = np.sort((keys & question) | (keys & place) << np.uint64(32) | keys >> bits & loss)
-        first: Keys = other[np.diff(other >> np.uint64(32), prepend=np.uint64(0xFFFFFFFFFFFFFFFF)) != 0]
-        best: Keys = (first & question) | (first & loss) << bits | first >> np.uint64(32) & place
-        return best
+        self.lowest = self.packing.last(keys, len(self.lowest), self.depth)
+        starts = self.packing.starts(keys, len(self.lowest))
+        self._keys = keys[np.arange(len(keys)) - starts[self.packing.questions(keys)] < self.depth]
 
 
-def _bits(places: int) -> int:
-    return max(places, 1).bit_length()
-
-
-def _losses(scores: Vector) -> Keys:
-    """Integers that rise where scores fall, and are equal where they are."""
+def _losses(scores: Vector) -> Rows:
+    """Integers of 32 bits that rise where scores fall, and are equal where they are."""
     bits = (scores + np.float32(0)).view(np.uint32)  # + 0: -0 equals 0
-    return np.where(bits >> 31, bits, bits ^ np.uint32(0x7FFFFFFF)).astype(np.uint64)
+    return np.where(bits >> 31, bits, bits ^ np.uint32(0x7FFFFFFF)).astype(np.int64)
 
 
 def _of_losses(losses: NDArray[np.uint32]) -> Vector:

@@ -39,7 +39,7 @@ def values_of(
         np.full((task.size, SHOWN), -np.inf, np.float32),
         np.zeros((task.size, SHOWN), np.float32),
     )
-    for block in rank(system, task, depth, progress):
+    for block in rank(system, task, depth, progress, exact=SHOWN):
         questions = block.questions
         grades = task.relevance.grades(questions, block.places)
         ideal = task.relevance.ideal(questions, depth)
