@@ -140,7 +140,7 @@ class _Screen:
         there = sample.rows[found] == row
         products[question[there], found[there]] = -np.inf
         best = np.maximum.reduceat(products, sample.starts, axis=1)
-        return np.partition(best, -sample.rank, axis=1)[:, -sample.rank]
+        return np.partition(best, -sample.rank, axis=1)[:, -sample.rank].copy()  # a view would keep all of it
 
     def _counted(self, start: int, keys: Keys) -> Keys:
         """The same candidates; a question that has too many gets no more."""
