@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sosie.encoders.state import digest, fingerprint, read_array, read_state, reservoir, unit_rows, write_state
 from sosie.errors import EncoderError
 from sosie.text import folded, product_text
-from sosie.types import Matrix, Product, Query, Vector
+from sosie.types import Matrix, Product, Query, Rows, Vector
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -49,6 +49,7 @@ class TfIdf:
         self._idf = np.ones(BUCKETS, np.float32)
         self._seen = np.zeros(0, np.int32)  # features that the directions are known for, ascending
         self._directions = np.zeros((0, 0), np.float16)  # (seen, learnt)
+        self._shared = np.zeros((0, dim), np.float32)  # (learnt, random): what random directions see of learnt ones
         self._fingerprint = ""
 
     @property
@@ -67,6 +68,8 @@ class TfIdf:
         self._idf = (np.log((1 + counts.shape[0]) / (1 + present)) + 1).astype(np.float32)
         self._seen = np.flatnonzero(present).astype(np.int32)
         self._directions = _directions(self._weighted(counts)[:, self._seen], round(LEARNT * self.dim))
+        chance = _chance(self.dim - self._directions.shape[1])
+        self._shared = self._directions.T.astype(np.float32) @ chance[self._seen]
         self._fingerprint = ""
 
     def content(self, product: Product) -> str:
@@ -82,9 +85,15 @@ class TfIdf:
         return self._encode([query.text])[0] if query.text.strip() else None
 
     def save(self, folder: Path) -> None:
-        """Write settings and three arrays."""
+        """Write settings and four arrays."""
         values = {"dim": self.dim, "version": VERSION, "fingerprint": self.fingerprint}
-        write_state(folder, self.name, values, idf=self._idf, seen=self._seen, directions=self._directions)
+        arrays: dict[str, NDArray[Any]] = {
+            "idf": self._idf,
+            "seen": self._seen,
+            "directions": self._directions,
+            "shared": self._shared,
+        }
+        write_state(folder, self.name, values, **arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -93,25 +102,26 @@ class TfIdf:
         if values.get("version") != VERSION:
             raise EncoderError(f"{folder}: words were learnt by another version of sosie; build again with --refit.")
         encoder = cls(values["dim"])
-        encoder._idf, encoder._seen = (
-            np.array(read_array(folder / "idf.npy")),
-            np.array(read_array(folder / "seen.npy")),
-        )
-        encoder._directions = np.array(read_array(folder / "directions.npy"))
+        arrays = (np.array(read_array(folder / f"{name}.npy")) for name in ("idf", "seen", "directions", "shared"))
+        encoder._idf, encoder._seen, encoder._directions, encoder._shared = arrays
         encoder._fingerprint = values["fingerprint"]
         return encoder
 
     def _encode(self, texts: Sequence[str]) -> Matrix:
         out = np.zeros((len(texts), self.dim), np.float32)
-        directions = self._directions.astype(np.float32)
-        learnt = directions.shape[1]
+        chance = _chance(self.dim - self._directions.shape[1])
         for start in range(0, len(texts), ROWS):
-            rows = self._weighted(_features(texts[start : start + ROWS]))
-            known = rows[:, self._seen] @ directions
-            chance = _chance(self.dim - learnt)
-            rest = rows @ chance - known @ (directions.T @ chance[self._seen])
-            out[start : start + ROWS] = unit_rows(np.hstack([known, rest]))
+            rows, used = _compressed(self._weighted(_features(texts[start : start + ROWS])))
+            known = rows @ self._learnt(used)
+            out[start : start + ROWS] = unit_rows(np.hstack([known, rows @ chance[used] - known @ self._shared]))
         return out
+
+    def _learnt(self, features: Rows) -> Matrix:
+        """Directions of some features, (features, learnt); zeros where a feature is new."""
+        learnt = np.zeros((len(features), self._directions.shape[1]), np.float32)
+        there = np.isin(features, self._seen)
+        learnt[there] = self._directions[np.searchsorted(self._seen, features[there])]
+        return learnt
 
     def _weighted(self, counts: "csr_array") -> "csr_array":
         """Sublinear counts times idf, each text of unit length."""
@@ -121,6 +131,14 @@ class TfIdf:
         lengths = np.sqrt(np.bincount(line, np.square(rows.data, dtype=np.float64), rows.shape[0]))
         rows.data /= np.maximum(lengths[line], 1e-12).astype(np.float32)
         return rows
+
+
+def _compressed(rows: "csr_array") -> tuple["csr_array", Rows]:
+    """The columns in which anything stands, and which these are: a question has a few dozen of 65,536."""
+    from scipy.sparse import csr_array
+
+    used, at = np.unique(rows.indices, return_inverse=True)
+    return csr_array((rows.data, at, rows.indptr), shape=(rows.shape[0], len(used))), used
 
 
 def _features(texts: Sequence[str]) -> "csr_array":
