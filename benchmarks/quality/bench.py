@@ -51,9 +51,9 @@ class Bench:
             "metrics": {name: one["value"] for name, one in report["metrics"].items()},
             "others": {n: one["metrics"].get(measure, {}).get("value") for n, one in report["baselines"].items()},
             "p": {name: one["p"] for name, one in report["baselines"].items()},
-            "notes": report["notes"],
+            "notes": [placeless(note) for note in report["notes"]],
             "seconds": round(report["seconds"], 1),
-            "command": command.replace(str(WORK), "$SOSIE_BENCH").replace(str(DATA), "$SOSIE_DATA"),
+            "command": placeless(command),
         }
         self.rows.append(row)
         print(line(row), flush=True)
@@ -75,6 +75,11 @@ def read(path: str) -> list[dict[str, str]]:
     """The rows of a CSV file among the data."""
     with (DATA / path).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def placeless(text: str) -> str:
+    """The same, with the variables that name folders in place of these."""
+    return text.replace(str(WORK), "$SOSIE_BENCH").replace(str(DATA), "$SOSIE_DATA")
 
 
 def line(row: Mapping[str, Any]) -> str:
