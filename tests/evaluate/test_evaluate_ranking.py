@@ -131,7 +131,8 @@ def eager(monkeypatch):
             answered.append(len(block[0]))
             yield block
 
-    for name, value in {"KEPT": 1, "EXACT": 0, "BLOCK": 8, "SAMPLED": 4, "CROWD": 4, "best_places": counted}.items():
+    small = {"KEPT": 1, "EXACT": 0, "BLOCK": 8, "PART": 64, "SAMPLED": 4, "CROWD": 4}
+    for name, value in (small | {"best_places": counted}).items():
         monkeypatch.setattr(single, name, value)
     return lambda: sum(answered)
 

@@ -45,6 +45,10 @@ class Packing:
         """The question of each key."""
         return keys >> (BITS + self.bits)
 
+    def less(self, keys: Keys, questions: int) -> Keys:
+        """The same candidates of questions whose numbers are so much lower."""
+        return keys - (questions << (BITS + self.bits))
+
     def scores(self, keys: Keys) -> Vector:
         """The score of each key."""
         return _of_losses((keys >> self.bits).astype(np.uint32))

@@ -10,6 +10,7 @@ Where every row asks, a block of products serves its rows and its columns, and h
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -23,6 +24,7 @@ from sosie.types import Mask, Matrix, Rows, Vector
 
 BLOCK = 1_024  # questions, or rows, of a block of products: it stays in the processor's cache
 KEPT, EXACT = 4, 24  # products in double precision that cost as much as a candidate kept, and as one made exactly
+PART = 1 << 16  # answers worked out at a time: so they stay in the cache, too
 SAMPLED = 48  # one of so many places is in the sample
 MOST_SAMPLED = 4_096
 WRONG = 1e-3  # how often a guess may be too high
@@ -47,12 +49,12 @@ def best_places(prepared: Prepared, depth: int, exact: int, grades: Graded, pool
     """
     screen = _Screen(prepared, depth, exact, grades, pool)
     found: list[list[Keys]] = [[] for _ in screen.starts]
-    finished: Future[Answered] | None = None
+    finished: Future[list[Answered]] | None = None
     for number, start in enumerate(screen.starts):
         others = range(start if screen.symmetric else 0, len(prepared.packing.places), screen.size)
         blocks = [pool.submit(screen.reaching, start, other) for other in others]
         if finished is not None:
-            yield finished.result()
+            yield from finished.result()
         for other, block in zip(others, blocks, strict=True):
             ours, theirs = block.result()
             found[number].append(ours)
@@ -61,7 +63,7 @@ def best_places(prepared: Prepared, depth: int, exact: int, grades: Graded, pool
         finished = pool.submit(screen.answers, start, found[number])
         found[number] = []
     if finished is not None:
-        yield finished.result()
+        yield from finished.result()
 
 
 class _Screen:
@@ -98,17 +100,27 @@ class _Screen:
         row, question = np.divmod(at, products.shape[1])
         return keys, self._counted(other, self.packing.pack(question, products.ravel()[at], row + start))
 
-    def answers(self, start: int, found: list[Keys]) -> Answered:
+    def answers(self, start: int, found: list[Keys]) -> list[Answered]:
         """The answers to a block of questions, from all their candidates."""
-        at, packing = self._block(start), self.packing
         keys = np.sort(np.concatenate(found))
+        at = self._block(start)
+        starts = self.packing.starts(keys, len(at))
+        parts = [*range(0, len(at), max(PART // self.depth, 1)), len(at)]
+        return [
+            self._answers(at[first:stop], self.packing.less(keys[starts[first] : starts[stop]], first))
+            for first, stop in pairwise(parts)
+        ]
+
+    def _answers(self, at: Rows, keys: Keys) -> Answered:
+        """Those to some questions, from their sorted candidates."""
+        packing, error = self.packing, self.error[at]
         best = packing.best_rows(keys)
-        lowest = packing.last(best, len(at), self.depth) - self.error[at]
+        lowest = packing.last(best, len(at), self.depth) - error
         sure = (lowest >= self.cuts[at]) & (self.cuts[at] < np.inf)
         question = packing.questions(keys)
         keys = keys[sure[question] & (packing.scores(keys) >= lowest[question])]
         question, row, scores = packing.questions(keys), packing.rows(keys), packing.scores(keys)
-        unsure = scores >= (packing.last(best, len(at), self.exact) - self.error[at])[question]
+        unsure = scores >= (packing.last(best, len(at), self.exact) - error)[question]
         if self.exact < self.depth:
             unsure |= self._near_other_grades(at, keys)
         scores = (scores / self.prepared.mass[at][question]).astype(np.float32)
