@@ -147,22 +147,22 @@ def parse_config(raw: dict[str, object], source: str) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(
-            "\n".join(f"{source}: {_explain(e['loc'], e['type'], e['msg'])}" for e in error.errors())
+            "\n".join(f"{source}: {explain(Config, e['loc'], e['type'], e['msg'])}" for e in error.errors())
         ) from error
 
 
-def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
+def explain(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
+    """What pydantic found wrong at a key of a model, in words; for a misspelt key with the nearest known one."""
     key = ".".join(str(part) for part in location)
     if kind != "extra_forbidden":
         return f"{key}: {message}."
-    known = _keys_at(location[:-1])
+    known = _keys_at(model, location[:-1])
     near = get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}."
     return f"unknown setting '{key}'; {hint}"
 
 
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Config
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
         inner = model.model_fields[str(part)].annotation
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
