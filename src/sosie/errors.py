@@ -31,3 +31,7 @@ class TruthError(SosieError):
 
 class ConfigError(SosieError):
     """A setting is unknown or out of range."""
+
+
+class TrainingError(SosieError):
+    """A network can't be trained as asked: its data, its recipe, or what became of the run."""
