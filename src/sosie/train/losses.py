@@ -208,16 +208,14 @@ def _contrastive(pairs: _Pairs, settings: _Defaults) -> Tensor:
 
 
 def _triplet(pairs: _Pairs, settings: _Defaults) -> Tensor:
-    anchor, positive = pairs.positive.nonzero(as_tuple=True)
-    near = pairs.cosines[anchor, positive][:, None]  # (triplets, 1)
-    others, negative = pairs.cosines[anchor], pairs.negative[anchor]  # (triplets, m)
-    below = negative & (others < near)
-    # The nearest one beyond the positive, for the hardest of all make embeddings collapse; else the farthest before it.
-    beyond = others.masked_fill(~below, -math.inf).amax(1)
-    before = others.masked_fill(~negative, math.inf).amin(1)
-    far = torch.where(below.any(1), beyond, before)
-    cost = functional.relu(torch.where(negative.any(1), far, -math.inf) - near[:, 0] + _value(settings.margin))
-    return _mean(cost, cost > 0) + pairs.cosines.sum() * 0
+    # The nearest negative beyond the positive, for the hardest of all makes embeddings collapse (Schroff et al.); where
+    # all are nearer than the positive, the farthest of them.
+    cosines = pairs.cosines.detach().contiguous()
+    ordered, order = cosines.masked_fill(~pairs.negative, math.inf).sort(1)
+    place = (torch.searchsorted(ordered, cosines) - 1).clamp(min=0)  # (n, m) of the negative for each positive
+    far = pairs.cosines.gather(1, order.gather(1, place))
+    cost = functional.relu(far - pairs.cosines + _value(settings.margin))
+    return _mean(cost, pairs.positive & pairs.negative.any(1, keepdim=True) & (cost > 0))
 
 
 def _info_nce(pairs: _Pairs, settings: _Defaults) -> Tensor:
