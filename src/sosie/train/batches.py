@@ -1,5 +1,6 @@
 """An epoch's batches as arrays of row numbers: pure functions of seed and epoch, so that any step can be resumed."""
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from sosie.errors import TrainingError
 from sosie.types import Rows
 
+LOOK = 4  # batches' worth of pairs put off before a row may come again
 _SHUFFLED, _BALANCED, _PAIRED, _NEGATIVES = range(4)  # each draws numbers of its own
 
 
@@ -49,33 +51,29 @@ def balanced_batches(rows: Rows, classes: NDArray[np.int64], each: int, size: in
 def pair_batches(pairs: NDArray[np.int64], size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
     """Every pair once, in arrays of at most `size` rows (b, 2), b = size // 2: anchors, and beside them their others.
 
-    No row is twice in a batch, so that no second positive of an anchor is among its negatives by mistake; only where
-    most pairs that are left share a row (one product bought with all others) they come together, and their
-    `Targets` tell which of them are alike. Which row of a pair is the anchor is drawn.
+    No row is twice in a batch, so that no second positive of an anchor is among its negatives by mistake. Only where
+    pairs of unused rows are not found nearby (one product bought with all others) rows come again; their `Targets` tell
+    which are alike. Which row of a pair is the anchor is drawn.
     """
     draw = np.random.default_rng([_PAIRED, seed, epoch])
     order = draw.permutation(len(pairs))
     swapped = draw.random(len(pairs)) < 0.5
-    left = np.where(swapped[:, None], pairs[:, ::-1], pairs)[order].tolist()
+    left = deque(np.where(swapped[:, None], pairs[:, ::-1], pairs)[order].tolist())
     most, batches = max(1, size // 2), []
     while left:
         batch: list[list[int]] = []
         later: list[list[int]] = []
         used: set[int] = set()
-        for at, (a, b) in enumerate(left):
-            if len(batch) == most:
-                later += left[at:]
-                break
+        while left and len(batch) < most and len(later) < LOOK * most:
+            a, b = left.popleft()
             if a in used or b in used:
                 later.append([a, b])
             else:
                 batch.append([a, b])
                 used |= {a, b}
-        if len(batch) < min(most, len(left)) / 2:  # the rest is about the same few rows
-            batches += np.array_split(np.array(left, np.int64), -(-len(left) // most))
-            break
-        batches.append(np.array(batch, np.int64))
-        left = later
+        missing = most - len(batch)
+        batches.append(np.array(batch + later[:missing], np.int64))
+        left.extendleft(reversed(later[missing:]))
     return batches
 
 
