@@ -63,9 +63,9 @@ class Supervision:
     def known(self, a: Rows, b: Rows) -> NDArray[np.float64]:
         """What was judged of pairs of rows, which broadcast: 1 + grade, NaN = both ways, SECOND, 0 = nothing."""
         a, b = np.broadcast_arrays(a, b)
-        if not len(self.pairs):
+        if not len(self.pairs) or not a.size:
             return np.zeros(a.shape)
-        return np.asarray(self._known[a.ravel(), b.ravel()]).reshape(a.shape)
+        return np.asarray(self._known[a.flatten(), b.flatten()]).reshape(a.shape)
 
 
 @dataclass(frozen=True, eq=False)
