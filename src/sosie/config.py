@@ -12,6 +12,8 @@ from sosie.errors import ConfigError
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+BUILT_IN = {"image": ("efficientnet-lite0",), "text": ("auto", "minilm", "multilingual")}  # else a folder's name
+
 
 class Settings(BaseModel):
     """Base of every table of the file: frozen, and strict about names."""
@@ -24,7 +26,7 @@ class ImageSettings(Settings):
 
     enabled: bool = True
     weight: Weight = 1.0
-    encoder: Literal["efficientnet-lite0"] = "efficientnet-lite0"
+    encoder: Annotated[str, Field(min_length=1)] = "efficientnet-lite0"  # or the folder of a learned one
     size: Annotated[int, Field(ge=0, le=1024)] = 0  # pixels a side; 0 takes 224, or less where pictures are tiny
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled; the first counts most
@@ -43,7 +45,7 @@ class TextSettings(Settings):
 
     enabled: bool = True
     weight: Weight = 0.5
-    encoder: Literal["auto", "minilm", "multilingual"] = "auto"  # auto: by the catalogue's language
+    encoder: Annotated[str, Field(min_length=1)] = "auto"  # by the catalogue's language; or a learned one's folder
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
 
@@ -85,6 +87,14 @@ class ReviewsSettings(Settings):
     weight: Weight = 0.1
 
 
+class LearnedSettings(Settings):
+    """What an encoder learned from this shop's or another's products says of a product as a whole."""
+
+    enabled: bool = True
+    weight: Weight = 1.0
+    encoder: str = ""  # its folder; without one the signal is off
+
+
 class ExactSettings(Settings):
     """Words of a question found literally in a product (searching by words only)."""
 
@@ -103,6 +113,7 @@ class Signals(Settings):
     category: CategorySettings = CategorySettings()
     attributes: AttributesSettings = AttributesSettings()
     reviews: ReviewsSettings = ReviewsSettings()
+    learned: LearnedSettings = LearnedSettings()
     exact: ExactSettings = ExactSettings()
     given: dict[str, Weight] = {}  # weights of signals whose vectors came with --vectors
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from learned_folders import pictures_folder, products_folder, texts_folder
 from PIL import Image, ImageDraw
 
 from sosie.config import Config, parse_config
 from sosie.encoders import load_encoder, make_encoders
+from sosie.encoders.colour import Colour
+from sosie.encoders.learned import LearnedPictures, LearnedTexts
 from sosie.errors import EncoderError
 from sosie.types import Encoder, Product, Query, Review
 
@@ -44,6 +47,7 @@ def _products() -> list[Product]:
 
 
 PICTURES = tempfile.TemporaryDirectory(prefix="sosie-")
+LEARNED = Path(PICTURES.name) / "learned"
 COLOURS = ("red", "blue", "brown", "white", "green")
 
 
@@ -79,6 +83,7 @@ READS: dict[str, Change] = {
     "category": lambda product: replace(product, category=("Toys > Cars",)),
     "attributes": lambda product: replace(product, brand="Other"),
     "reviews": lambda product: replace(product, reviews=(*product.reviews, Review("Too small"))),
+    "learned": lambda product: replace(product, title=product.title + " two"),
 }
 IGNORES: Change = lambda product: replace(  # noqa: E731
     product, id="other", url="https://example.org", stock=3.0, other={"split": "test"}, rating=1.0, group="g"
@@ -100,6 +105,10 @@ CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]
     "attributes": ("attributes", {}, "en", _products),
     "reviews": ("reviews", {}, "en", _products),
     "reviews-chinese": ("reviews", {}, "zh", _chinese),
+    "learned-pictures": ("image", {"image": {"encoder": str(LEARNED / "pictures")}}, "en", _pictured),
+    "learned-texts": ("text", {"text": {"encoder": str(LEARNED / "texts")}}, "en", _products),
+    "learned-products": ("learned", {"learned": {"encoder": str(LEARNED / "products")}}, "en", _pictured),
+    "learned-one-part": ("image", {"image": {"encoder": str(LEARNED / "one-part")}}, "en", _pictured),
 }
 FITTED = {"tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
 OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
@@ -111,6 +120,10 @@ OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "price": {"price": {"rates": {"EUR": 2.0}}},
     "price-rates": {"price": {"rates": {"EUR": 2.0}}},
     "reviews": {"text": {"encoder": "multilingual"}},
+    "learned-pictures": {"image": {"encoder": str(LEARNED / "pictures-other")}},
+    "learned-texts": {"text": {"encoder": str(LEARNED / "texts-other")}},
+    "learned-products": {"learned": {"encoder": str(LEARNED / "products-other")}},
+    "learned-one-part": {"image": {"encoder": str(LEARNED / "pictures")}},
 }
 
 every = pytest.mark.parametrize("case", CASES)
@@ -120,6 +133,18 @@ def _make(case: str, settings: dict[str, object] | None = None) -> Encoder:
     signal, own, language, _ = CASES[case]
     config = parse_config({"signals": own if settings is None else settings}, "test")
     return make_encoders(config, language, [signal])[signal]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _learned() -> None:
+    """The folders that the settings of learned encoders name."""
+    pictures = LearnedPictures.load(pictures_folder(LEARNED / "pictures"))
+    pictures_folder(LEARNED / "pictures-other", seed=1)
+    texts = LearnedTexts.load(texts_folder(LEARNED / "texts"))
+    texts_folder(LEARNED / "texts-other", dim=8)
+    products_folder(LEARNED / "products", {"image": pictures, "colour": Colour(), "text": texts}, dim=128)
+    products_folder(LEARNED / "products-other", {"image": pictures, "text": texts})
+    products_folder(LEARNED / "one-part", {"image": pictures}, dim=8)
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +281,7 @@ def test_words_of_a_question_are_answered_by_the_signals_of_text(case: str, fitt
     encoder, products = fitted(case)
     vector = encoder.encode_query(Query(text=products[0].title))
     assert encoder.encode_query(Query()) is None
-    if encoder.signal not in ("text", "words"):
+    if encoder.signal not in ("text", "words", "learned"):
         assert vector is None
         return
     assert vector is not None

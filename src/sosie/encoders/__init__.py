@@ -3,31 +3,32 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sosie.config import Config
+from sosie.config import BUILT_IN, Config
 from sosie.encoders.attributes import Attributes
 from sosie.encoders.category import Category
 from sosie.encoders.colour import Colour
 from sosie.encoders.image import Image
+from sosie.encoders.kinds import ALONE, open_encoder
+from sosie.encoders.learned_products import LearnedProducts
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
 from sosie.encoders.price import Price
 from sosie.encoders.reviews import Meaning, Reviews
-from sosie.encoders.state import read_state
+from sosie.encoders.state import FILE
 from sosie.encoders.tfidf import TfIdf
 from sosie.encoders.word2vec import Word2Vec
 from sosie.errors import EncoderError
 from sosie.types import Encoder
 
-ENCODERS: dict[str, type[Encoder]] = {
-    kind.name: kind
-    for kind in (Image, Colour, MiniLM, Multilingual, TfIdf, Word2Vec, Price, Category, Attributes, Reviews)
-}
+ENCODERS: dict[str, type[Encoder]] = {**ALONE, LearnedProducts.name: LearnedProducts}
 
 
-def make_encoders(config: Config, language: str, signals: Sequence[str]) -> dict[str, Encoder]:
+def make_encoders(config: Config, language: str, signals: Sequence[str], home: Path = Path()) -> dict[str, Encoder]:
     """New encoders of the signals, in their order, as the settings say; `language` is the catalogue's.
 
-    Fitted ones still have to be fitted. Raises EncoderError for a signal that nothing encodes.
+    Folders that the settings name are looked for in `home` (the store), then in the working directory. Fitted encoders
+    still have to be fitted. Raises EncoderError for a signal that nothing encodes, and for a folder that is not there,
+    damaged, or of another signal.
     """
     settings = config.signals
     words = settings.words
@@ -47,7 +48,12 @@ def make_encoders(config: Config, language: str, signals: Sequence[str]) -> dict
         "category": Category,
         "attributes": Attributes,
         "reviews": lambda: Reviews(meaning()),
+        "learned": lambda: _from_folder(settings.learned.encoder, "learned", home),
     }
+    if settings.image.encoder not in BUILT_IN["image"]:
+        makers["image"] = lambda: _from_folder(settings.image.encoder, "image", home)
+    if settings.text.encoder not in BUILT_IN["text"]:
+        makers["text"] = lambda: _from_folder(settings.text.encoder, "text", home)
     unknown = [signal for signal in signals if signal not in makers]
     if unknown:
         raise EncoderError(f"Nothing encodes the signal '{unknown[0]}'; known are: {', '.join(makers)}.")
@@ -56,15 +62,31 @@ def make_encoders(config: Config, language: str, signals: Sequence[str]) -> dict
 
 def load_encoder(folder: Path) -> Encoder:
     """Open an encoder that was saved, whichever it is. Raises EncoderError when the folder is damaged."""
-    name = read_state(folder)["encoder"]
-    if name not in ENCODERS:
-        raise EncoderError(f"{folder}: unknown encoder '{name}'; known are: {', '.join(ENCODERS)}.")
-    return ENCODERS[name].load(folder)
+    return open_encoder(folder, ENCODERS)
+
+
+def _from_folder(named: str, signal: str, home: Path) -> Encoder:
+    given = Path(named).expanduser()
+    tried = list(dict.fromkeys((place / given).absolute() for place in (home, Path())))
+    found = next((folder for folder in tried if (folder / FILE).is_file()), None)
+    if found is None:
+        others = " or ".join(f"'{name}'" for name in BUILT_IN.get(signal, ()))
+        raise EncoderError(
+            f"signals.{signal}.encoder: '{named}' is {f'neither {others} nor' if others else 'not'} the folder of an "
+            f"encoder; looked for {' and '.join(str(folder / FILE) for folder in tried)}."
+        )
+    encoder = load_encoder(found)
+    if encoder.signal != signal:
+        raise EncoderError(
+            f"{found}: encodes the signal '{encoder.signal}', not '{signal}'; name it as "
+            f"signals.{encoder.signal}.encoder."
+        )
+    return encoder
 
 
 def _meaning(config: Config, language: str) -> Meaning:
     settings = config.signals.text
     chosen = settings.encoder
-    if chosen == "auto":
+    if chosen not in ("minilm", "multilingual"):  # "auto", or a folder, which was trained on titles: not for reviews
         chosen = "minilm" if language in ("en", "") else "multilingual"  # MiniLM knows English alone
     return MiniLM(settings.precision) if chosen == "minilm" else Multilingual(settings.precision)

@@ -29,7 +29,7 @@ VERSION = 1
 NETWORK = "network.onnx"
 REST = 0.2  # what a product's other pictures count together, beside the first: backs and details are less alike
 EXACT_CONVOLUTIONS = 6  # stem and first two blocks: in bf16 they alone would cost more than 1e-4 of cosine
-CHUNK = 2  # pictures that go through the network together: few leave the caches to their activations
+CHUNK = 2  # pictures of SIZE that go through the network together: few leave the caches to their activations
 KEPT = 1.0  # share of the shorter side that the centre crop keeps
 SIZE, LEAST_SIZE = 224, 64  # pixels a side that the network sees
 ENLARGED = (
@@ -48,7 +48,7 @@ class Image:
 
     name = "efficientnet-lite0"
     signal = "image"
-    dim = 1280
+    dim: int = 1280
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Image:
         return content_of(product.images[: self._pictures])
 
     def encode(self, products: Sequence[Product]) -> Matrix:
-        """Vectors of products, (len(products), 1280); a picture that several share is encoded once."""
+        """Vectors of products, (len(products), dim); a picture that several share is encoded once."""
         wanted = [product.images[: self._pictures] for product in products]
         refs = list(dict.fromkeys(ref for images in wanted for ref in images))
         vectors = self._embed(refs)
@@ -95,8 +95,9 @@ class Image:
         return pooled_rows(vectors[rows], owners, shares, len(products))
 
     def encode_decoded(self, pixels: NDArray[np.uint8]) -> Matrix:
-        """Vectors of decoded pictures, (n, size, size, 3) RGB -> (n, 1280)."""
-        return unit_rows(self._runtime.run(pixels, chunk=CHUNK))
+        """Vectors of decoded pictures, (n, size, size, 3) RGB -> (n, dim)."""
+        chunk = CHUNK * max(1, SIZE // self._size) ** 2
+        return unit_rows(self._runtime.run(pixels, chunk=chunk))
 
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of a question's picture. Raises PictureError when it can't be read."""

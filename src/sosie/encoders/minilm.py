@@ -33,7 +33,7 @@ class MiniLM:
 
     name = "minilm"
     signal = "text"
-    dim = 384
+    dim: int = 384
 
     def __init__(self, precision: Precision = "auto", *, saved: tuple[Path, str] | None = None) -> None:
         self._precision: Precision = precision
@@ -52,7 +52,7 @@ class MiniLM:
         return digest(product_text(product))
 
     def encode(self, products: Sequence[Product]) -> Matrix:
-        """Vectors of products, (len(products), 384)."""
+        """Vectors of products, (len(products), dim)."""
         return self.embed([product_text(product) for product in products])
 
     def encode_query(self, query: Query) -> Vector | None:
@@ -60,14 +60,14 @@ class MiniLM:
         return self.embed([query.text])[0] if query.text.strip() else None
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        """Vectors of texts in their order, (len(texts), 384); longer ones are read in windows, and pooled."""
+        """Vectors of texts in their order, (len(texts), dim); longer ones are read in windows, and pooled."""
         return read_texts(texts, self.dim, self._tokenise, self._marks, self._run)
 
     def save(self, folder: Path) -> None:
         """Write settings, network and vocabulary, so that `load` needs neither the weights' package nor torch."""
         write_state(folder, self.name, {"precision": self._precision, "weights": self._weights_key})
         keep_file(self._network_file, folder / NETWORK)
-        keep_file(self._source / VOCABULARY, folder / VOCABULARY)
+        keep_file(self._vocabulary_file, folder / VOCABULARY)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -99,6 +99,10 @@ class MiniLM:
         return exported(self.name, f"{VERSION} {self._weights_key}", self._network, example, axes)
 
     @cached_property
+    def _vocabulary_file(self) -> Path:
+        return self._source / VOCABULARY
+
+    @cached_property
     def _runtime(self) -> Runtime:
         return Runtime(self._network_file, self._precision)
 
@@ -109,7 +113,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
-        tokenizer = open_tokenizer(self._source / VOCABULARY)
+        tokenizer = open_tokenizer(self._vocabulary_file)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
