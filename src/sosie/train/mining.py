@@ -70,7 +70,7 @@ def _mined(
     pool: _Pool,
     known: Supervision,
     settings: MiningSettings,
-    reach: NDArray[np.float32],
+    reach: Tensor,
     level: int,
     width: int,
 ) -> NDArray[np.int64]:
@@ -80,9 +80,11 @@ def _mined(
     for own, labels in zip(known.labels, pool.labels, strict=False):
         mine = torch.from_numpy(own[rows]).to(vectors.device)[:, None]
         cosines.masked_fill_((mine == labels) & (mine >= 0), -2)
+    if not len(known.labels):
+        cosines.masked_fill_(cosines > reach[torch.from_numpy(rows).to(reach.device)][:, None], -2)
     near, places = (part.cpu().numpy() for part in cosines.topk(width))
     others = pool.rows[places]
-    allowed = (near > -1.5) & (near <= reach[rows][:, None]) & relation(known, rows[:, None], others, level).unlike
+    allowed = (near > -1.5) & relation(known, rows[:, None], others, level).unlike
     for guard, numbers in (("group", known.groups), ("title", known.twins), ("picture", known.looks)):
         if guard in settings.guards:
             own = numbers[rows][:, None]
@@ -96,14 +98,11 @@ def _mined(
     return found
 
 
-def _reach(vectors: Tensor, known: Supervision, share: float) -> NDArray[np.float32]:
-    """(n,) how near to a row another may come and still be taken for unlike."""
-    reach = np.full(known.size, np.inf if len(known.labels) else share, np.float32)
-    if len(known.labels):
-        return reach
-    a, b = known.pairs[known.grades >= ALIKE].T
-    cosines = (vectors[torch.from_numpy(a).to(vectors.device)] * vectors[torch.from_numpy(b).to(vectors.device)]).sum(1)
-    best = np.full(known.size, -np.inf, np.float32)
-    for rows in (a, b):
-        np.maximum.at(best, rows[a != b], cosines.cpu().numpy()[a != b])
-    return np.where(np.isfinite(best), share * best, reach)
+def _reach(vectors: Tensor, known: Supervision, share: float) -> Tensor:
+    """(n,) how near to a row another may come and still be taken for unlike, where there are no labels."""
+    a, b = torch.from_numpy(known.pairs[(known.grades >= ALIKE) & (known.pairs[:, 0] != known.pairs[:, 1])].T)
+    a, b = a.to(vectors.device), b.to(vectors.device)
+    cosines = (vectors[a] * vectors[b]).sum(1)
+    best = torch.full((known.size,), -2.0, device=vectors.device)
+    best.scatter_reduce_(0, torch.cat([a, b]), torch.cat([cosines, cosines]), "amax")
+    return share * torch.where(best < -1.5, 1.0, best)
