@@ -96,7 +96,7 @@ def test_loss_of_pairs_equals_plain_loops(name, graded):
     loss = make_loss(LossSettings(name=name, margin=margin, temperature=temperature), 4)
     for seed in range(8):
         case = case_of(seed, graded=graded)
-        assert float(loss(*case)) == pytest.approx(loops(name, *case, margin, temperature), rel=1e-4)
+        assert loss(*case).item() == pytest.approx(loops(name, *case, margin, temperature), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_softmax_of_classes_equals_plain_loops(name, smoothing):
         logs = [z / temperature - math.log(sum(math.exp(y / temperature) for y in logits)) for z in logits]
         costs.append(-(1 - (smoothing or 0)) * logs[label] - (smoothing or 0) * sum(logs) / 3)
     assert len(costs) < 12
-    assert float(loss(anchors, candidates, targets)) == pytest.approx(sum(costs) / len(costs), rel=1e-4)
+    assert loss(anchors, candidates, targets).item() == pytest.approx(sum(costs) / len(costs), rel=1e-4)
 
 
 def test_proxy_anchor_equals_plain_loops():
@@ -151,7 +151,7 @@ def test_proxy_anchor_equals_plain_loops():
         alike += math.log(1 + sum(math.exp(-4 * (float(x @ vector) - 0.2)) for x, y in items if y == proxy))
         unlike += math.log(1 + sum(math.exp(4 * (float(x @ vector) + 0.2)) for x, y in items if y != proxy))
     expected = alike / len({y for _, y in items}) + unlike / 5
-    assert float(loss(anchors, candidates, targets)) == pytest.approx(expected, rel=1e-4)
+    assert loss(anchors, candidates, targets).item() == pytest.approx(expected, rel=1e-4)
 
 
 ALL = [(name, 0) for name in PAIRS] + [(name, 3) for name in CLASSES]
@@ -172,7 +172,7 @@ def test_a_batch_that_says_nothing_costs_nothing_and_keeps_its_gradient(name, cl
     value.backward()
     assert torch.isfinite(anchors.grad).all()
     if what == "all ignored" or name in NEED_POSITIVES:
-        assert float(value) == 0
+        assert value.item() == 0
         assert not anchors.grad.any()
 
 
@@ -187,16 +187,16 @@ def test_descent_lowers_the_loss(name, classes, cuts):
     with torch.no_grad():
         moved = anchors - 1e-3 * anchors.grad / anchors.grad.norm()
     after = loss(moved, candidates, targets)
-    assert 0 < float(after) < float(before)
+    assert 0 < after.item() < before.item()
 
 
 @pytest.mark.parametrize(("name", "classes"), ALL)
 def test_neither_length_nor_order_matters(name, classes):
     loss, (anchors, candidates, t) = make_loss(LossSettings(name=name), 4, classes), case_of(9)
-    expected = float(loss(anchors, candidates, t))
+    expected = loss(anchors, candidates, t).item()
     rows, columns = torch.tensor([3, 1, 5, 0, 2, 4]), torch.tensor([8, 0, 7, 1, 6, 2, 5, 3, 4])
     shuffled = Targets(t.positive[rows][:, columns], t.ignored[rows][:, columns], t.classes[rows])
-    assert float(loss(anchors[rows] * 7, candidates[columns] / 3, shuffled)) == pytest.approx(expected, rel=1e-5)
+    assert loss(anchors[rows] * 7, candidates[columns] / 3, shuffled).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -206,8 +206,8 @@ def test_an_ignored_candidate_counts_neither_way(name):
     ignored[:, 4] = True
     kept = [j for j in range(9) if j != 4]
     without = Targets(t.positive[:, kept], t.ignored[:, kept], t.classes)
-    expected = float(loss(anchors, candidates[kept], without))
-    assert float(loss(anchors, candidates, Targets(t.positive, ignored, t.classes))) == pytest.approx(
+    expected = loss(anchors, candidates[kept], without).item()
+    assert loss(anchors, candidates, Targets(t.positive, ignored, t.classes)).item() == pytest.approx(
         expected, rel=1e-5
     )
 
@@ -217,7 +217,7 @@ def test_matryoshka_is_the_mean_over_its_cuts():
     plain = make_loss(LossSettings(name="supcon"), 4)
     parts = [float(plain(case[0][:, :cut], case[1][:, :cut], case[2])) for cut in (1, 3, 4)]
     cut = make_loss(LossSettings(name="supcon", cuts=(3, 1)), 4)
-    assert float(cut(*case)) == pytest.approx(sum(parts) / 3, rel=1e-5)
+    assert cut(*case).item() == pytest.approx(sum(parts) / 3, rel=1e-5)
 
 
 def test_arcface_has_a_slope_where_an_embedding_lies_on_its_class():
@@ -238,7 +238,7 @@ def test_embeddings_of_half_precision_are_taken_as_float32():
         with torch.autocast("cpu", torch.bfloat16):
             value = loss(anchors, candidates, targets)
         assert value.dtype == torch.float32
-        assert float(value) == pytest.approx(float(loss(anchors.float(), candidates.float(), targets)), rel=1e-6)
+        assert value.item() == pytest.approx(loss(anchors.float(), candidates.float(), targets).item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

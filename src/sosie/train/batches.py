@@ -80,7 +80,8 @@ def pair_batches(pairs: NDArray[np.int64], size: int, seed: int, epoch: int) -> 
 def with_negatives(batches: Sequence[Rows], negatives: NDArray[np.int64], seed: int, epoch: int) -> list[Rows]:
     """Each batch and behind it a hard negative of each of its rows, drawn from `negatives` (n, k; -1 = none).
 
-    None is twice in a batch, and at most as many come as there were rows, so batches grow at most to twice their size.
+    Batches of pairs become plain rows: anchors and others in turn. No negative is twice in a batch, and at most as
+    many come as there were rows, so batches grow at most to twice their size.
     """
     grown = []
     for step, batch in enumerate(batches):
