@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from sosie.config import BuildSettings, IndexSettings
-from sosie.engine import build, candidates
+from sosie.engine import candidates, writing
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_numbers_are_those_of_the_code():
     assert f"at most {candidates.EXACT_ROWS:,}, or {candidates.EXACT_SHARE:.0%} of the store" in told
     assert f"`index.codes_from` ({IndexSettings().codes_from:,})" in told
     assert f"`index.graph_from` ({IndexSettings().graph_from:,})" in told
-    assert f"more than {build.LEAST_DELTA} products and a tenth of the store" in told
+    assert f"more than {writing.LEAST_DELTA} products and a tenth of the store" in told
     assert BuildSettings().merge_share == 0.1
 
 

@@ -60,6 +60,17 @@ def make_encoders(config: Config, language: str, signals: Sequence[str], home: P
     return {signal: makers[signal]() for signal in signals}
 
 
+def made_from(config: Config, signal: str) -> dict[str, object]:
+    """The settings that a signal's vectors depend on: not its weight, and what is in a folder is said there."""
+    named = getattr(config.signals, signal)
+    if signal in BUILT_IN and named.encoder not in BUILT_IN[signal]:
+        return {"encoder": named.encoder}
+    own: dict[str, object] = named.model_dump(exclude={"enabled", "weight"})
+    if signal == "reviews":
+        own |= {"encoder": _meaning_chosen(config), "precision": config.signals.text.precision}
+    return own
+
+
 def load_encoder(folder: Path) -> Encoder:
     """Open an encoder that was saved, whichever it is. Raises EncoderError when the folder is damaged."""
     return open_encoder(folder, ENCODERS)
@@ -85,8 +96,14 @@ def _from_folder(named: str, signal: str, home: Path) -> Encoder:
 
 
 def _meaning(config: Config, language: str) -> Meaning:
-    settings = config.signals.text
-    chosen = settings.encoder
-    if chosen not in ("minilm", "multilingual"):  # "auto", or a folder, which was trained on titles: not for reviews
+    precision = config.signals.text.precision
+    chosen = _meaning_chosen(config)
+    if chosen == "auto":
         chosen = "minilm" if language in ("en", "") else "multilingual"  # MiniLM knows English alone
-    return MiniLM(settings.precision) if chosen == "minilm" else Multilingual(settings.precision)
+    return MiniLM(precision) if chosen == "minilm" else Multilingual(precision)
+
+
+def _meaning_chosen(config: Config) -> str:
+    """Which of the built-in encoders of texts: "auto" beside a folder, which was trained on titles, not on reviews."""
+    chosen = config.signals.text.encoder
+    return chosen if chosen in BUILT_IN["text"] else "auto"

@@ -3,30 +3,17 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import reduce
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sosie.catalog import Guess, Source, open_source
 from sosie.config import Config
-from sosie.encoders import load_encoder, make_encoders
-from sosie.engine.candidates import build_candidates
-from sosie.engine.encode import CACHED, encode_products
 from sosie.engine.given import Given, read_given
 from sosie.engine.reading import PRESENT, REJECTS, Reading, RejectFile, read_catalogue
+from sosie.engine.writing import Writing
 from sosie.errors import CatalogueError
-from sosie.index.words import build_postings, document
-from sosie.scoring import apply_scale, fit_scale, omegas
-from sosie.store import LocalStore, NewGeneration, Snapshot, Writer
-from sosie.types import Changes, Encoder, Matrix, Product, Progress, Reject, Scale
-
-LEAST_DELTA = 100  # products that never make a new generation necessary
-BATCH = 1_024  # products encoded at a time: a build that is cut off has lost no more
-SCALE_SAMPLE = 10_000  # products from which the scales of all signals are fitted
-GIVEN = "given"  # in place of the fingerprint of an encoder, for vectors made elsewhere
+from sosie.store import LocalStore
+from sosie.types import Changes, Progress, Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,7 @@ def build_store(
     start = time.perf_counter()
     existing = LocalStore.open(folder) if LocalStore.exists(folder) else None
     options = _remembering(options, existing.source if existing else {})
-    given = [read_given(spec) for spec in options.vectors or ()]
+    given = _vectors(options)
     config = options.config or (existing.config if existing else Config())
     source, unfetched = _open(catalogue, options, folder, progress)
     on_guess(source.guess)
@@ -103,8 +90,8 @@ def build_store(
         writer.remove(missing)
         language = reading.language or str(store.source.get("language", ""))
         writer.note(source=_source(catalogue, options) | {"language": language})
-        build = _Build(store, writer, config, reading, language, given, progress)
-        build.run(options.refit)
+        build = Writing(store, writer, config, reading, language, given, progress)
+        build.run(refit=options.refit)
         changes = writer.changes()
     snapshot = store.snapshot()
     return BuildReport(
@@ -185,6 +172,17 @@ def _open(catalogue: Path, options: BuildOptions, folder: Path, progress: Progre
     return opened(fetched.files), [Reject(0, "images", why, url, fatal=False) for url, why in fetched.problems.items()]
 
 
+def _vectors(options: BuildOptions) -> list[Given]:
+    given = [read_given(spec) for spec in options.vectors or ()]
+    for vectors in given:
+        if vectors.signal in PRESENT:
+            raise CatalogueError(
+                f"--vectors: '{vectors.signal}' is a signal that sosie makes itself; give yours another name, such as "
+                f"--vectors my_{vectors.signal}=FILE."
+            )
+    return given
+
+
 def _refuse(
     reading: Reading, missing: int, known: int, rejected: Path | None, options: BuildOptions, config: Config
 ) -> None:
@@ -203,148 +201,3 @@ def _refuse(
             f"the file lacks {missing:,} of the store's {known:,} products, more than {config.build.max_removals:.0%}; "
             "nothing was changed. If they are really gone, say --allow-removals."
         )
-
-
-class _Build:
-    """One build under way: decides between a delta and a new generation, and writes it."""
-
-    def __init__(
-        self,
-        store: LocalStore,
-        writer: Writer,
-        config: Config,
-        reading: Reading,
-        language: str,
-        given: Sequence[Given],
-        progress: Progress,
-    ) -> None:
-        self.language = language
-        self.store, self.writer, self.config, self.reading, self.progress = store, writer, config, reading, progress
-        self.given = {vectors.signal: vectors for vectors in given}
-        self.encoded: dict[str, int] = {}
-        self.notes: list[str] = []
-        self.unseen: dict[str, str] = {}  # products of which no picture could be read -> their first one
-
-    def run(self, refit: bool) -> None:
-        """Write what was staged: nothing, a delta, or a new generation."""
-        old = self.store.snapshot()
-        changes = self.writer.changes()
-        touched = changes.added + changes.changed + changes.removed
-        signals = self._signals(old)
-        fit = refit or old.size == 0 or self.config.signals != old.config.signals or set(signals) != set(old.signals)
-        late = old.size - old.base + touched
-        if fit or late > max(self.config.build.merge_share * old.base, LEAST_DELTA):
-            self._generation(signals, old, fit)
-        elif touched:
-            self._delta(signals, old)
-
-    def _signals(self, old: Snapshot) -> list[str]:
-        """Signals that are switched on and that some product has."""
-        settings = self.config.signals
-        on = [s for s in PRESENT if getattr(settings, s).enabled and (s in self.reading.signals or s in old.signals)]
-        return on + sorted({*self.given, *(s for s in old.signals if s not in PRESENT)})
-
-    def _fitted(self, signals: Sequence[str], old: Snapshot, fit: bool) -> dict[str, Encoder]:
-        """The encoders in use: frozen ones, or new ones fitted once on the whole catalogue."""
-        own = [signal for signal in signals if signal in PRESENT]
-        if not fit:
-            return {signal: load_encoder(old.encoder_folder(signal)) for signal in own}
-        encoders = make_encoders(self.config, self.language, own)
-        for at, encoder in enumerate(encoders.values()):
-            self.progress("fitting", at, len(encoders))
-            encoder.fit(product for batch in self.writer.products() for product in batch)
-        return encoders
-
-    def _raw(self, signal: str, encoder: Encoder | None, products: Sequence[Product]) -> Matrix | None:
-        """Vectors as the encoder gives them; None where they should have come with --vectors and did not."""
-        if encoder is None:
-            given = self.given.get(signal)
-            return given.of(products, self.reading.records) if given else None
-        vectors, count = encode_products(encoder, products, self.store.cache)
-        if signal == "image":
-            self.unseen |= {
-                p.id: p.images[0] for p, v in zip(products, vectors, strict=True) if p.images and not v.any()
-            }
-        self.encoded[signal] = self.encoded.get(signal, 0) + count
-        return vectors
-
-    def _delta(self, signals: Sequence[str], old: Snapshot) -> None:
-        encoders = self._fitted(signals, old, fit=False)
-        staged = [product for batch in self.writer.staged() for product in batch]
-        vectors = {}
-        for at, signal in enumerate(signals):
-            self.progress("encoding", at, len(signals))
-            raw = self._raw(signal, encoders.get(signal), staged)
-            if raw is not None:
-                vectors[signal] = apply_scale(raw, old.scales[signal])
-        self._problems(encoders)
-        self.writer.commit_delta(vectors)
-
-    def _generation(self, signals: Sequence[str], old: Snapshot, fit: bool) -> None:
-        encoders = self._fitted(signals, old, fit)
-        scales = self._scales(signals, encoders, old, fit)
-        dims = {signal: scale.dim for signal, scale in scales.items()}
-        fingerprints = {s: encoders[s].fingerprint if s in encoders else GIVEN for s in signals}
-        weights = self._weights(signals)
-        self.writer.note(config=self.config)
-        with self.writer.generation(dims, fingerprints, anew=signals if fit else ()) as fresh:
-            self._fill(fresh, encoders, scales)
-            for signal, scale in scales.items():
-                if signal in encoders:
-                    self.writer.freeze(encoders[signal])
-                name = type(encoders[signal]).__name__ if signal in encoders else ""
-                fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
-            matrices = {signal: fresh.vectors(signal) for signal in signals}
-            self.progress("indexing", 0, None)
-            build_candidates(fresh.folder, matrices, omegas(weights, scales), self.config.index)
-            build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
-        self._problems(encoders)
-
-    def _scales(
-        self, signals: Sequence[str], encoders: Mapping[str, Encoder], old: Snapshot, fit: bool
-    ) -> dict[str, Scale]:
-        """Frozen scales, or new ones fitted on an even sample of the products."""
-        if not fit:
-            return {signal: old.scales[signal] for signal in signals}
-        changes = self.writer.changes()
-        step = max(1, (changes.added + changes.changed + changes.unchanged) // SCALE_SAMPLE)
-        every = (product for batch in self.writer.products() for product in batch)
-        sample = list(islice(every, 0, None, step))
-        scales = {}
-        for signal in signals:
-            parts = []
-            for start in range(0, len(sample), BATCH):
-                self.progress(f"learning the scale of {signal}", start, len(sample))
-                parts.append(self._raw(signal, encoders.get(signal), sample[start : start + BATCH]))
-            raw = [part for part in parts if part is not None]
-            dim = self.config.signals.image.dim if signal == "image" else 0
-            scales[signal] = fit_scale(np.concatenate(raw), dim) if raw else old.scales[signal]
-        self.encoded = {signal: count for signal, count in self.encoded.items() if signal in CACHED}
-        return scales
-
-    def _fill(self, fresh: NewGeneration, encoders: Mapping[str, Encoder], scales: Mapping[str, Scale]) -> None:
-        """Write the vectors that are still to be written, product by product, so that a record is read once."""
-        todo = {signal: fresh.todo(signal) for signal in scales}
-        rows = reduce(np.union1d, todo.values(), np.empty(0, np.int64))
-        done = 0
-        for batch in fresh.products(rows):
-            part = rows[done : done + len(batch)]
-            for signal, scale in scales.items():
-                wanted = np.flatnonzero(np.isin(part, todo[signal], assume_unique=True))
-                raw = self._raw(signal, encoders.get(signal), [batch[at] for at in wanted]) if len(wanted) else None
-                if raw is not None:
-                    fresh.vectors(signal)[part[wanted]] = apply_scale(raw, scale)
-            done += len(batch)
-            self.progress("encoding", done, len(rows))
-
-    def _weights(self, signals: Sequence[str]) -> dict[str, float]:
-        settings = self.config.signals
-        return {s: getattr(settings, s).weight if s in PRESENT else settings.given.get(s, 1.0) for s in signals}
-
-    def _problems(self, encoders: Mapping[str, Encoder]) -> None:
-        """Tell of pictures that are not there or could not be read."""
-        if not self.unseen:
-            return
-        why: Mapping[str, str] = getattr(encoders["image"], "problems", {})
-        some = [why.get(ref, f"{ref}: is not there.") for ref in list(self.unseen.values())[:3]]
-        self.notes.append(f"{len(self.unseen):,} products have pictures of which none could be read: {' '.join(some)}")

@@ -28,6 +28,7 @@ PRESENT: Mapping[str, Callable[[Product], object]] = {
     "category": lambda product: product.category,
     "attributes": lambda product: product.attributes or product.brand,
     "reviews": lambda product: product.reviews,
+    "learned": lambda product: product.images or product_text(product),
 }
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sosie.config import Config, parse_config
-from sosie.encoders import make_encoders
-from sosie.engine.encode import encode_products
+from sosie.encoders import made_from, make_encoders
+from sosie.engine.encode import encode_products, kept_directions
 from sosie.engine.questions import EXACT
 from sosie.engine.shop import Store
 from sosie.evaluate.answers import Asked, Made
@@ -150,7 +150,9 @@ def _ways(
         signal = key.split(".")[1]
         for choice in choices:
             config = asked.snapshot.config
-            if signal not in used or changed_to(config, key, choice) == config or time.perf_counter() > until:
+            if signal not in used or time.perf_counter() > until:
+                continue
+            if made_from(changed_to(config, key, choice), signal) == made_from(config, signal):
                 continue
             if progress is not None:
                 progress(f"trying {key} = {choice}", 0, None)
@@ -192,11 +194,11 @@ def remade(store: Store, asked: Asked, settings: Mapping[str, object]) -> Asked:
             continue
         config = changed_to(snapshot.config, key, value)
         language = str(snapshot.manifest.source.get("language", ""))
-        encoder = make_encoders(config, language, [signal])[signal]
+        encoder = make_encoders(config, language, [signal], store.folder)[signal]
         encoder.fit(product for batch in _batches(living) for product in snapshot.products(batch))
         parts = [encode_products(encoder, snapshot.products(batch), store.cache)[0] for batch in _batches(rows)]
         raw = np.concatenate(parts)
-        scale = fit_scale(raw, config.signals.image.dim if signal == "image" else 0)
+        scale = fit_scale(raw, kept_directions(config, encoder))
         final = apply_scale(raw, scale)
         questions, gallery = (final[np.searchsorted(rows, some)] for some in (np.asarray(task.asked), task.gallery))
         made[signal] = Made(questions, gallery, scale.sigma)

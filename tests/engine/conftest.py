@@ -1,0 +1,6 @@
+"""Folders of learned encoders are shared with the tests of encoders."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "encoders"))
