@@ -11,7 +11,7 @@ from sosie.encoders.minilm import MiniLM
 from sosie.encoders.runtime import Precision
 from sosie.encoders.sealed import read_sealed, write_sealed
 from sosie.encoders.state import fingerprint
-from sosie.encoders.windows import LONGEST, OVERLAP
+from sosie.encoders.windows import LONGEST, OVERLAP, Marks
 
 VERSION = 1
 NETWORK = "network.onnx"
@@ -90,14 +90,17 @@ class LearnedPictures(Image):
 class LearnedTexts(MiniLM):
     """Encoder of the signal "text" with an exported network: `tokens` and `mask`, int64 (n, length) -> (n, dim).
 
-    The tokenizer adds a mark before and a mark after each text; token 0 is padding. Longer texts are read in windows.
+    The tokenizer may add marks before and after each text; token 0 is padding. Texts of more than `longest` tokens are
+    read in windows.
     """
 
     name = "learned-texts"
 
-    def __init__(self, network: Path, tokenizer: Path, dim: int, precision: Precision = "auto") -> None:
+    def __init__(
+        self, network: Path, tokenizer: Path, dim: int, precision: Precision = "auto", *, longest: int = LONGEST
+    ) -> None:
         super().__init__(precision)
-        self.dim = dim
+        self.dim, self.longest = dim, longest
         self._network_path, self._tokenizer_path = network, tokenizer
 
     @property
@@ -114,11 +117,12 @@ class LearnedTexts(MiniLM):
     def load(cls, folder: Path) -> Self:
         """Open what was saved. Raises EncoderError where a file was changed, is missing, or may be a pickle."""
         values = read_sealed(folder, cls.name)
-        return cls(folder / NETWORK, folder / VOCABULARY, values["dim"], values["precision"])
+        longest = values.get("longest", LONGEST)
+        return cls(folder / NETWORK, folder / VOCABULARY, values["dim"], values["precision"], longest=longest)
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        return {"dim": self.dim, "precision": self._precision}
+        return {"dim": self.dim, "precision": self._precision, "longest": self.longest}
 
     @cached_property
     def _weights_key(self) -> str:
@@ -131,3 +135,10 @@ class LearnedTexts(MiniLM):
     @cached_property
     def _vocabulary_file(self) -> Path:
         return self._tokenizer_path
+
+    @cached_property
+    def _marks(self) -> Marks:
+        plain = self._tokenizer.encode("a", add_special_tokens=False).ids
+        whole = self._tokenizer.encode("a").ids
+        start = next(at for at in range(len(whole) + 1) if whole[at : at + len(plain)] == plain)
+        return whole[:start], whole[start + len(plain) :]

@@ -13,7 +13,7 @@ import numpy as np
 from sosie.encoders.export import exported, file_key
 from sosie.encoders.runtime import Precision, Runtime
 from sosie.encoders.state import digest, encodable, fingerprint, keep_file, read_state, write_state
-from sosie.encoders.windows import LONGEST, OVERLAP, Tokens, read_texts
+from sosie.encoders.windows import LONGEST, OVERLAP, Marks, Tokens, read_texts
 from sosie.errors import EncoderError
 from sosie.text import product_text
 from sosie.types import Matrix, Product, Query, Vector
@@ -34,6 +34,7 @@ class MiniLM:
     name = "minilm"
     signal = "text"
     dim: int = 384
+    longest: int = LONGEST  # tokens of a window
 
     def __init__(self, precision: Precision = "auto", *, saved: tuple[Path, str] | None = None) -> None:
         self._precision: Precision = precision
@@ -61,7 +62,7 @@ class MiniLM:
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Vectors of texts in their order, (len(texts), dim); longer ones are read in windows, and pooled."""
-        return read_texts(texts, self.dim, self._tokenise, self._marks, self._run)
+        return read_texts(texts, self.dim, self._tokenise, self._marks, self._run, self.longest)
 
     def save(self, folder: Path) -> None:
         """Write settings, network and vocabulary, so that `load` needs neither the weights' package nor torch."""
@@ -119,9 +120,9 @@ class MiniLM:
         return tokenizer
 
     @cached_property
-    def _marks(self) -> tuple[int, int]:
+    def _marks(self) -> Marks:
         start, end = self._tokenizer.encode("").ids
-        return start, end
+        return (start,), (end,)
 
 
 def open_tokenizer(file: Path) -> "Tokenizer":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 FILES = ("network.onnx", "table.npy", "tokenizer.json")
-MARKS = (1, 2)  # <s>, </s>
+MARKS = (1,), (2,)  # <s>, </s>
 CHUNK = 32  # windows that go through the network at once
 
 
