@@ -98,9 +98,10 @@ def test_a_question_fills_the_parts_it_speaks_to(tmp_path):
     assert encoder.encode_query(Query(like=("1",))) is None
 
 
-def test_one_part_gives_its_name_to_the_signal(tmp_path):
-    encoder = load_encoder(products_folder(tmp_path / "one", {"colour": Colour()}))
-    assert encoder.signal == "colour"
+def test_pictures_or_texts_as_the_only_part_give_their_name_to_the_signal(tmp_path):
+    parts = {"text": load_encoder(texts_folder(tmp_path / "t"))}
+    assert load_encoder(products_folder(tmp_path / "words", parts)).signal == "text"
+    assert load_encoder(products_folder(tmp_path / "colours", {"colour": Colour()})).signal == "learned"
     assert load_encoder(products_folder(tmp_path / "two")).signal == "learned"
 
 

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from sosie.config import BUILT_IN
 from sosie.encoders.export import file_key
 from sosie.encoders.kinds import open_encoder
 from sosie.encoders.learned import NETWORK
@@ -22,7 +23,7 @@ CHUNK = 64  # products that go through the network together: it is small beside 
 
 
 class LearnedProducts:
-    """Encoder of the signal "learned", or of that of its only part.
+    """Encoder of the signal "learned", or "image" or "text" where that is its only part.
 
     `parts` are frozen encoders by signal. The exported network has one float32 input a signal, (n, dim of the part),
     rows of zeros where a product lacks it, and gives (n, dim).
@@ -32,7 +33,8 @@ class LearnedProducts:
 
     def __init__(self, parts: Mapping[str, Encoder], network: Path, dim: int) -> None:
         self.parts = dict(sorted(parts.items()))
-        self.signal = next(iter(self.parts)) if len(self.parts) == 1 else "learned"
+        (*several, only) = self.parts
+        self.signal = only if not several and only in BUILT_IN else "learned"
         self.dim = dim
         self._network_file = network
 
