@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, building, health, measuring
+from sosie.cli import asking, building, health, measuring, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +25,7 @@ for verb in (
     measuring.evaluate,
     measuring.compare,
     measuring.tune,
+    training.train,
     health.calibrate,
     health.health,
     building.rollback,

@@ -27,15 +27,17 @@ def exported(
     make: Callable[[], "nn.Module"],
     inputs: Mapping[str, NDArray[Any]],
     dynamic: Mapping[str, Sequence[str | None]],
+    nested: str = "",
 ) -> Path:
     """Path of a module's ONNX file, with one output named `output`; torch is imported only when it isn't cached yet.
 
     `key` names everything that the file depends on (weights, settings, code); `make` returns the module
     in evaluation mode; `inputs` are examples by parameter name of `forward`, in order, at least 2 long
     on every dynamic axis; `dynamic` names the axes that may vary, None for fixed ones: `{"tokens": ("n", "length")}`.
+    Where `forward` takes all inputs as one dict, `nested` is that parameter's name.
     Raises EncoderError when the export fails or the cache can't be written.
     """
-    return kept(f"{name}.onnx", key, lambda: _export(name, make, inputs, dynamic))
+    return kept(f"{name}.onnx", key, lambda: _export(name, make, inputs, dynamic, nested))
 
 
 def kept(name: str, key: str, make: Callable[[], bytes]) -> Path:
@@ -64,6 +66,7 @@ def _export(
     make: Callable[[], "nn.Module"],
     inputs: Mapping[str, NDArray[Any]],
     dynamic: Mapping[str, Sequence[str | None]],
+    nested: str,
 ) -> bytes:
     try:
         import torch
@@ -78,10 +81,10 @@ def _export(
         with _quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 make().eval(),
-                kwargs=examples,
+                kwargs={nested: examples} if nested else examples,
                 input_names=list(inputs),
                 output_names=["output"],
-                dynamic_shapes=shapes,
+                dynamic_shapes={nested: shapes} if nested else shapes,
                 dynamo=True,
                 external_data=False,
                 verbose=False,

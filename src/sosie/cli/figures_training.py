@@ -1,0 +1,49 @@
+"""How a training looks in a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from sosie.cli import show
+from sosie.reports import Figure
+
+if TYPE_CHECKING:
+    from sosie.train.recipe import Recipe
+    from sosie.train.report import TrainReport
+
+
+def print_recipe(name: str, why: str, recipe: "Recipe") -> None:
+    """What is going to be done."""
+    learns = f"{recipe.loss.name} loss, {recipe.epochs} epochs of batches of {recipe.batch}"
+    show.err.print(f"recipe [bold]{name}[/] ({why}): {recipe.network}, {learns}", soft_wrap=True)
+
+
+def print_training(report: "TrainReport") -> None:
+    """What came of it."""
+    if report.figures:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("truth", "measure", "trained", f"before ({report.before})", "difference", "p"):
+            table.add_column(heading, overflow="fold")
+        for one in report.figures:
+            table.add_row(
+                one.truth,
+                one.measure,
+                _told(one.trained),
+                _told(one.before),
+                f"{one.difference.value:+.3f} [{one.difference.low:+.3f}, {one.difference.high:+.3f}]",
+                f"{one.p:.3g}",
+            )
+        show.out.print(table)
+    show.out.print(
+        f"{report.products:,} products, {len(report.epochs)} epochs, {report.seconds / 60:.1f} minutes, "
+        f"{report.samples_per_second:,.0f} products/s, {report.waiting:.1%} of it waiting; "
+        f"{report.parameters:,} parameters"
+    )
+    if report.stopped:
+        show.out.print(f"stopped early: {report.stopped}")
+    state = "in use" if report.active else f'not in use; [bold]encoder = "{report.model}"[/] in sosie.toml uses it'
+    show.out.print(f"model: {report.model} ({state})", soft_wrap=True)
+
+
+def _told(figure: Figure) -> str:
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

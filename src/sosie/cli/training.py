@@ -1,0 +1,87 @@
+"""The verb that learns: train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sosie.cli.measuring import Kinds, Labels, Links, Pairs, command_line
+from sosie.cli.options import DEFAULT, Json, StoreOption
+
+
+def train(
+    store: StoreOption = DEFAULT,
+    recipe: Annotated[
+        str,
+        typer.Option("--recipe", metavar="NAME|FILE", help="What is trained and how; chosen by the data if left out."),
+    ] = "",
+    label: Labels = [],  # noqa: B006 - typer wants the default itself
+    pairs: Pairs = None,
+    links: Links = None,
+    kind: Kinds = [],  # noqa: B006
+    split: Annotated[
+        str, typer.Option("--split", metavar="COLUMN", help="Column that tells train and val; test is never read.")
+    ] = "",
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as loss.name=arcface."),
+    ] = [],  # noqa: B006
+    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Passes over the products; the recipe's if 0.")] = 0,
+    name: Annotated[str, typer.Option("--name", help="Of the model; the recipe's if left out.")] = "",
+    activate: Annotated[
+        bool, typer.Option("--activate/--no-activate", help="Switch the store to what was learnt.")
+    ] = True,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="That train together on one machine.")] = 1,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Also write for Weights & Biases, offline.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn from the shop's own data what alike means, and use it."""
+    from sosie.cli import show
+    from sosie.cli.figures_training import print_recipe, print_training
+    from sosie.engine.shop import Store
+    from sosie.errors import TrainingError
+    from sosie.evaluate.front import Truth
+    from sosie.evaluate.task import TaskOptions
+
+    try:
+        from sosie.train.recipe import changed, chosen_recipe, read_recipe
+        from sosie.train.run import TrainOptions
+        from sosie.train.run import train as train_on
+    except ModuleNotFoundError as error:
+        raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
+
+    opened = Store(store)
+    truth = Truth(tuple(label), pairs=pairs, links=links, options=TaskOptions(split=split, kinds=tuple(kind)))
+    named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
+    wanted = changed(read_recipe(named), _settings(set_, epochs), "--set")
+    options = TrainOptions(name or Path(named).stem, activate, processes, wandb, command_line())
+    if not as_json:
+        print_recipe(named, why, wanted)
+    with show.progress() as progress:
+        report = train_on(opened, truth, wanted, options, progress)
+    show.warn(report.notes)
+    if as_json:
+        show.print_json(report.as_json())
+    else:
+        print_training(report)
+
+
+def _settings(pairs: list[str], epochs: int) -> dict[str, object]:
+    """`loss.name=arcface` and its like as nested values."""
+    import tomllib
+
+    settings: dict[str, object] = {"epochs": epochs} if epochs else {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not (key and separator):
+            raise typer.BadParameter(f"'{pair}' is not KEY=VALUE, such as loss.name=arcface.", param_hint="--set")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *tables, last = key.strip().split(".")
+        inner: dict[str, object] = settings
+        for table in tables:
+            inner = inner.setdefault(table, {})  # type: ignore[assignment]
+        inner[last] = value
+    return settings

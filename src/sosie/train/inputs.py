@@ -1,0 +1,120 @@
+"""What a network reads while it learns: pictures decoded once, or vectors that frozen encoders made."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator
+
+from sosie.encoders.image import middle_square
+from sosie.encoders.pictures import read_pictures
+from sosie.engine.encode import encode_products
+from sosie.errors import TrainingError
+from sosie.store import Snapshot, VectorCache
+from sosie.train.augment import Augmentation, augment_pictures, plain
+from sosie.types import Encoder, Mask, Matrix, Progress, Rows
+
+SPARE = 1.15  # times the side of what a network sees, so that crops have something to choose from
+BATCH = 1_024  # products read at a time
+
+
+Tensors = dict[str, Any]  # what a network's `forward` takes, by parameter name: tensors, or a dict of tensors
+
+
+class Inputs(Protocol):
+    """Items by number -> what a network reads of them."""
+
+    def fetch(self, items: Rows) -> Tensors:
+        """What is read of some items, as it is kept."""
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """The same, drawn anew by the augmentation of the recipe."""
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """The same as the trained encoder will see it."""
+
+
+class Pictures:
+    """Middle squares of pictures, decoded once into a file that is mapped: (items, side, side, 3) uint8."""
+
+    def __init__(self, pixels: NDArray[np.uint8], augmentation: Augmentation, sizes: Sequence[int], size: int) -> None:
+        self._pixels, self._augmentation, self._sizes, self._size = pixels, augmentation, sizes, size
+
+    def fetch(self, items: Rows) -> Tensors:
+        """Pixels as they were decoded."""
+        return {"pixels": torch.from_numpy(self._pixels[items])}
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """Augmented, at the size of the epoch."""
+        return {"pixels": augment_pictures(fetched["pixels"], self._sizes[epoch], self._augmentation, generator)}
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """Resized, at the final size."""
+        return {"pixels": plain(fetched["pixels"], self._size)}
+
+
+class Vectors:
+    """Raw vectors of frozen encoders, a row of zeros where a product lacks the signal."""
+
+    def __init__(self, matrices: Mapping[str, Matrix]) -> None:
+        self.matrices = matrices
+
+    def fetch(self, items: Rows) -> Tensors:
+        """Rows of each signal."""
+        return {"vectors": {signal: torch.from_numpy(matrix[items]) for signal, matrix in self.matrices.items()}}
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """As they are: what is random about them is up to the network."""
+        return dict(fetched)
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """As they are."""
+        return dict(fetched)
+
+
+def decode(
+    refs: Sequence[str], side: int, folder: Path, problems: dict[str, str], progress: Progress
+) -> tuple[NDArray[np.uint8], Mask]:
+    """Pictures decoded into `folder`, unless they lie there already: pixels (refs, side, side, 3), and which are good.
+
+    A decoding that was cut off is begun anew. Raises TrainingError: disk full.
+    """
+    key = blake2b(f"{side}\n{chr(10).join(refs)}".encode(), digest_size=8).hexdigest()
+    file, told = folder / f"pictures-{key}.npy", folder / f"pictures-{key}.json"
+    if not told.is_file():
+        good = np.zeros(len(refs), np.bool_)
+        partial = file.with_suffix(".partial")
+        try:
+            pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(refs), side, side, 3))
+            for places, read in read_pictures(refs, lambda p: middle_square(p, side), side, problems):
+                pixels[places], good[places] = read, True
+                progress("decoding pictures", int(places[-1]) + 1, len(refs))
+            pixels.flush()
+            del pixels
+            partial.replace(file)
+            told.write_text(json.dumps({"missing": np.flatnonzero(~good).tolist()}), encoding="utf-8")
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise TrainingError(
+                f"{folder}: decoded pictures can't be kept ({os.strerror(error.errno or 0)}); they need "
+                f"{len(refs) * side * side * 3 / 1e9:.1f} GB."
+            ) from error
+    good = np.ones(len(refs), np.bool_)
+    good[json.loads(told.read_text(encoding="utf-8"))["missing"]] = False
+    return np.load(file, mmap_mode="r", allow_pickle=False), good
+
+
+def vectors_of(encoder: Encoder, snapshot: Snapshot, rows: Rows, cache: VectorCache, progress: Progress) -> Matrix:
+    """Raw vectors of products at rows, (rows, dim), from the store's cache where they were made before."""
+    out = np.zeros((len(rows), encoder.dim), np.float32)
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        out[start : start + len(part)] = encode_products(encoder, snapshot.products(part), cache)[0]
+        progress(f"reading vectors of {encoder.signal}", start + len(part), len(rows))
+    return out

@@ -1,0 +1,160 @@
+"""What Lightning trains: a network, its losses and its optimiser; all that is random follows from seed and step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from math import cos, pi
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Generator, Tensor, nn
+
+from sosie.errors import TrainingError
+from sosie.train.inputs import Inputs, Tensors
+from sosie.train.losses import Targets
+from sosie.train.recipe import Recipe
+from sosie.types import Rows
+
+TRUNK = "trunk."  # what pretrained parameters' names begin with
+
+
+class Batch(NamedTuple):
+    """One step's items, as they are kept."""
+
+    step: int
+    epoch: int
+    items: Tensor  # (n,) int64
+    fetched: Tensors
+
+
+class Objective(NamedTuple):
+    """One thing to learn: `anchors` and `candidates` are embedded, and compared as `targets` says."""
+
+    weight: float
+    embed: Callable[["Learner", Batch], tuple[Tensor, Tensor]]
+    targets: Callable[[Rows], Targets]
+    loss: nn.Module
+
+
+class Learner(LightningModule):
+    """A network under training. `objectives` are added up by their weights."""
+
+    def __init__(
+        self, network: nn.Module, inputs: Inputs, objectives: Sequence[Objective], recipe: Recipe, steps: int
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.losses = nn.ModuleList([objective.loss for objective in objectives])
+        self.inputs, self.objectives, self.recipe, self.steps = inputs, objectives, recipe, steps
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The loss of a batch. Raises TrainingError where it is no number."""
+        torch.manual_seed(_seed(self.recipe.seed, batch.step))  # dropout and its like
+        rows = batch.items.cpu().numpy()
+        embedded: dict[Any, tuple[Tensor, Tensor]] = {}
+        parts = []
+        for objective in self.objectives:
+            if objective.embed not in embedded:
+                embedded[objective.embed] = objective.embed(self, batch)
+            anchors, candidates = embedded[objective.embed]
+            targets = objective.targets(rows).to(anchors.device)
+            parts.append(objective.weight * objective.loss(anchors, candidates, targets))
+        loss = torch.stack(parts).sum()
+        if not torch.isfinite(loss):
+            raise NotANumberError(batch.step, batch.epoch, rows)
+        return loss
+
+    def learning(self, batch: Batch, view: int = 0) -> Tensors:
+        """What the network reads in a step, augmented; another `view` is drawn independently."""
+        generator = Generator()  # on the CPU, so that every device sees the same
+        generator.manual_seed(_seed(self.recipe.seed, batch.step) + 7_919 * view)
+        return self.inputs.learning(batch.fetched, batch.epoch, generator)
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of a dozen types
+        """The optimiser and its rate: a warm-up, then a cosine down to nothing."""
+        optimiser = make_optimiser(self.network, self.losses, self.recipe)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, self.share_of_rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def share_of_rate(self, step: int) -> float:
+        """Share of the full rate at a step."""
+        warm = round(self.recipe.warmup * self.steps)
+        if step < warm:
+            return (step + 1) / (warm + 1)
+        return 0.5 * (1 + cos(pi * min((step - warm) / max(self.steps - warm, 1), 1.0)))
+
+
+class NotANumberError(TrainingError):
+    """The loss of a batch is no number any more."""
+
+    def __init__(self, step: int, epoch: int, items: Rows) -> None:
+        super().__init__(f"the loss is no number in epoch {epoch + 1}, step {step + 1}.")
+        self.items = items
+
+
+def embed_alike(learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Each item once: candidates are the anchors."""
+    anchors = learner.network(**learner.learning(batch))
+    return anchors, anchors
+
+
+def embed_views(learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Each item augmented twice (Chen et al., "SimCLR", 2020)."""
+    first, second = learner.learning(batch, 0), learner.learning(batch, 1)
+    both = learner.network(**joined(first, second))
+    anchors, candidates = both.chunk(2)
+    return anchors, candidates
+
+
+class EmbedTowers:
+    """Some signals of each item, and its other ones (Radford et al., "CLIP", 2021): what words say of a picture."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = frozenset(words)
+
+    def __call__(self, learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Embeddings from all but words, and from words alone."""
+        read = learner.learning(batch)["vectors"]
+        looks = {name: torch.zeros_like(v) if name in self.words else v for name, v in read.items()}
+        words = {name: v if name in self.words else torch.zeros_like(v) for name, v in read.items()}
+        return learner.network(looks), learner.network(words)
+
+
+def joined(first: Tensors, second: Tensors) -> Tensors:
+    """Two batches as one."""
+    return {
+        name: joined(a, second[name]) if isinstance(a, dict) else torch.cat([a, second[name]])
+        for name, a in first.items()
+    }
+
+
+def make_optimiser(network: nn.Module, losses: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser of a recipe: pretrained weights at a rate of their own, norms and biases without decay."""
+    groups = []
+    named = [*network.named_parameters(), *losses.named_parameters()]
+    start_rate = recipe.rate if recipe.start_rate is None else recipe.start_rate
+    for trunk in (True, False):
+        for decays in (True, False):
+            chosen = [
+                parameter
+                for name, parameter in named
+                if parameter.requires_grad and name.startswith(TRUNK) == trunk and (parameter.ndim > 1) == decays
+            ]
+            if chosen:
+                rate, decay = start_rate if trunk else recipe.rate, recipe.decay if decays else 0.0
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+    match recipe.optimiser:
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=0.9, nesterov=True)
+        case "adam":
+            return torch.optim.Adam(groups)
+    return torch.optim.AdamW(groups)
+
+
+def parameters_of(learner: Learner) -> Iterator[nn.Parameter]:
+    """All that is learnt."""
+    return chain(learner.network.parameters(), learner.losses.parameters())
+
+
+def _seed(seed: int, step: int) -> int:
+    return seed * 1_000_003 + step

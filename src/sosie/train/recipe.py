@@ -1,0 +1,166 @@
+"""Recipes: what is trained, from what, how; some ready ones by name, others as a TOML file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from sosie.config import Settings, Share, explain
+from sosie.errors import TrainingError
+from sosie.evaluate.front import Truth
+from sosie.store import Snapshot
+from sosie.train.augment import NONE, STANDARD, TINY, Augmentation
+from sosie.train.losses import LossSettings
+
+Network = Literal["efficientnet-lite0", "residual", "cnn", "head", "multimodal"]
+Option = bool | int | float | str | tuple[int, ...]
+
+
+class Recipe(Settings):
+    """All settings of a training.
+
+    `network` learns from pictures (the first three), or from the vectors that the encoders of `signals` make (head: of
+    one signal; multimodal: of several). `labels`, `towers` are what it learns, each with its weight.
+    """
+
+    network: Network = "head"
+    options: Mapping[str, Option] = Field(default_factory=dict)  # of the network
+    signals: tuple[str, ...] = ()  # that a network of vectors reads
+    dim: Annotated[int, Field(ge=2, le=4096)] = 256
+    freeze: Annotated[int, Field(ge=0)] = 0  # blocks of a pretrained network, from its input on, that stay as they are
+
+    alike: Annotated[float, Field(ge=0)] = 1.0  # weight of: what is labelled, paired or linked as alike
+    views: Annotated[float, Field(ge=0)] = 0.0  # of: two augmentations of a product are alike, others are not
+    towers: Annotated[float, Field(ge=0)] = 0.0  # of: a product's pictures are alike to its own words
+    loss: LossSettings = LossSettings()
+    augmentation: Augmentation = NONE
+
+    sizes: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = ()  # pixels a side, each for an equal part of the epochs
+    size: Annotated[int, Field(ge=0, le=1024)] = 0  # that the trained network sees; 0 = the last of `sizes`
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    batch: Annotated[int, Field(ge=2)] = 64
+    items: Annotated[int, Field(ge=0)] = 0  # of each class in a batch; 0 = batches are drawn evenly
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    rate: Annotated[float, Field(gt=0)] = 1e-3
+    start_rate: Annotated[float, Field(gt=0)] | None = None  # of pretrained weights; None = `rate`
+    decay: Annotated[float, Field(ge=0)] = 1e-4  # of weights
+    warmup: Share = 0.1  # share of the steps in which the rate grows; then it falls as a cosine
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # what averaged weights keep each step; 0 = not averaged
+    clip: Annotated[float, Field(ge=0)] = 5.0  # longest gradient; 0 = any
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    validate_every: Annotated[int, Field(ge=1)] = 1  # epochs
+    patience: Annotated[int, Field(ge=0)] = 0  # validations without a better one, after which it stops; 0 = never
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def sees(self) -> Literal["pictures", "vectors"]:
+        """What the network reads."""
+        return "vectors" if self.network in ("head", "multimodal") else "pictures"
+
+    @property
+    def final_size(self) -> int:
+        """Pixels a side that the trained network sees."""
+        return self.size or self.sizes[-1]
+
+    def size_at(self, epoch: int) -> int:
+        """Pixels a side of an epoch's pictures."""
+        return self.sizes[min(epoch * len(self.sizes) // self.epochs, len(self.sizes) - 1)]
+
+
+RECIPES: dict[str, Recipe] = {
+    # A head on the vectors that the store's picture encoder makes: minutes, and no picture is opened again.
+    "head": Recipe(
+        network="head",
+        signals=("image",),
+        loss=LossSettings(name="cosface"),
+        epochs=40,
+        batch=256,
+        decay=1e-2,
+        average=0.99,
+        patience=8,
+    ),
+    # The pretrained picture network, trained on: an hour for some thousand pictures on two cores.
+    "pictures": Recipe(
+        network="efficientnet-lite0",
+        loss=LossSettings(name="arcface"),
+        augmentation=STANDARD,
+        sizes=(128, 160),
+        size=192,
+        epochs=20,
+        batch=32,
+        rate=2e-3,
+        start_rate=5e-4,
+        decay=1e-2,
+        average=0.995,
+        validate_every=2,
+    ),
+    # A residual network from scratch, for tens of thousands of tiny pictures.
+    "tiny-pictures": Recipe(
+        network="residual",
+        loss=LossSettings(name="cosface"),
+        augmentation=TINY,
+        sizes=(28,),
+        epochs=12,
+        batch=256,
+        optimiser="sgd",
+        rate=0.1,
+        decay=5e-4,
+        average=0.99,
+    ),
+    "cnn": Recipe(
+        network="cnn",
+        loss=LossSettings(name="cross-entropy"),
+        augmentation=TINY,
+        sizes=(32,),
+        epochs=20,
+        optimiser="adam",
+    ),
+}
+
+
+def read_recipe(named: str) -> Recipe:
+    """A recipe by its name, or from a TOML file, which may start from a named one (`base = "pictures"`).
+
+    Raises TrainingError for an unknown name, an unreadable file, a misspelt key (offering the near one), and values
+    out of bounds.
+    """
+    if named in RECIPES:
+        return RECIPES[named]
+    file = Path(named)
+    if file.suffix != ".toml" and not file.is_file():
+        raise TrainingError(f"there is no recipe '{named}'; there are {', '.join(RECIPES)}, or name a TOML file.")
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{file}: can't be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{file}: is not valid TOML ({error}).") from error
+    base = raw.pop("base", None)
+    if base is not None and base not in RECIPES:
+        raise TrainingError(f"{file}: base: there is no recipe '{base}'; there are {', '.join(RECIPES)}.")
+    return changed(RECIPES[base] if base else Recipe(), raw, str(file))
+
+
+def changed(recipe: Recipe, values: dict[str, object], source: str) -> Recipe:
+    """A recipe with some values replaced, tables key by key. Raises TrainingError as `read_recipe` does."""
+    whole = recipe.model_dump()
+    for key, value in values.items():
+        table = whole.get(key)
+        merge = isinstance(value, dict) and isinstance(table, dict) and key != "options"
+        whole[key] = {**table, **value} if merge and isinstance(table, dict) and isinstance(value, dict) else value
+    try:
+        return Recipe.model_validate(whole)
+    except ValidationError as error:
+        told = [f"{source}: {explain(Recipe, e['loc'], e['type'], e['msg'])}" for e in error.errors()]
+        raise TrainingError("\n".join(told)) from error
+
+
+def chosen_recipe(snapshot: Snapshot, truth: Truth) -> tuple[str, str]:
+    """The name of the recipe that suits what a store has, and why."""
+    if "image" in snapshot.signals:
+        return "pictures", "the products have pictures"
+    return "head", "the products have no pictures"
