@@ -128,3 +128,25 @@ def test_pairs_of_one_class(shop, tmp_path, text, told):
 def test_pairs_without_a_grade(shop, tmp_path):
     with pytest.raises(TruthError, match="has no column that tells the grade, such as similar"):
         pairs_task(shop, pairs(tmp_path, "a,b", "a,b"), TaskOptions())
+
+
+def test_to_learn_from_no_pair_of_the_test_is_looked_at(shop, tmp_path):
+    file = pairs(tmp_path, "a,b,1,train a,b,0,test c,d,1,val e,f,0,Testing")
+    task = pairs_task(shop, file, TaskOptions(), to_learn=True)
+    assert plain(shop, task) == [("a", "b", 1, "train"), ("c", "d", 1, "val")]
+    assert (task.middle, len(task.contrary)) == (0, 0)
+    assert task.notes == (f"{file}: 2 of 4 rows (2, 4) are of the split test; left out.",)
+    with pytest.raises(TruthError, match="are of the split test; nothing is left"):
+        pairs_task(shop, pairs(tmp_path, "a,b,1,test c,d,0,test"), TaskOptions(), to_learn=True)
+
+
+def test_to_learn_from_any_number_may_be_judged_both_ways(shop, tmp_path):
+    file = pairs(tmp_path, "a,b,1,train b,a,0,train c,d,2,train")
+    task = pairs_task(shop, file, TaskOptions(), to_learn=True)
+    assert plain(shop, task) == [("c", "d", 2, "train")]
+    assert [shop.ids(pair) for pair in task.contrary] == [["a", "b"]]
+    assert task.middle == 1
+    with pytest.raises(TruthError, match="more than 10%"):
+        pairs_task(shop, file, TaskOptions())
+    with pytest.raises(TruthError, match="all pairs that are left are judged both ways"):
+        pairs_task(shop, pairs(tmp_path, "a,b,1,train b,a,0,train"), TaskOptions(), to_learn=True)

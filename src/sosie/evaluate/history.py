@@ -29,6 +29,12 @@ class History:
     place: Rows  # (events,) what counts as one product
     seconds: NDArray[np.float64]  # (events,) or whatever the file counts in
 
+    def some(self, chosen: Mask) -> "History":
+        """The history of some events; users without any are not counted."""
+        truth = replace(self.truth, frame=self.truth.frame.filter(pl.Series(chosen)))
+        users = np.unique(self.user[chosen], return_inverse=True)[1]
+        return History(truth, users, self.place[chosen], self.seconds[chosen])
+
 
 @dataclass(frozen=True, eq=False)
 class Parted:

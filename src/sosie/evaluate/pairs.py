@@ -40,11 +40,11 @@ def judge_pairs(
     started = time.perf_counter()
     if options.measure not in MAIN:
         raise TruthError(f"pairs are not judged by '{options.measure}', but by {', '.join(MAIN)}.")
-    task, left, right = _task(pairs)
+    task, left, right = as_questions(pairs)
     alike = pairs.grades > (pairs.grades.min() + pairs.grades.max()) / 2
     parts = _parts(pairs, alike)
     judged = np.concatenate([out for _, out in parts])
-    truth, (clusters, notes) = alike[judged], _clusters(pairs, judged)
+    truth, (clusters, notes) = alike[judged], dependent(pairs, judged)
     asked = ask(snapshot, task, encoders, progress)
     own = _said(fused(asked, options.weights), left, right, alike, parts)
     names = tuple(dict.fromkeys((options.measure, *MEASURES)))
@@ -80,7 +80,7 @@ def judge_pairs(
     return report, columns | {"score": own.scores, "alike": own.alike, "stated": own.stated}
 
 
-def _task(pairs: PairsTask) -> tuple[Task, Rows, Rows]:
+def as_questions(pairs: PairsTask) -> tuple[Task, Rows, Rows]:
     """Every product of a pair asks, and may answer; where each pair's two stand among them."""
     rows, place = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
     keys = tuple(map(str, rows.tolist()))
@@ -109,7 +109,7 @@ def _parts(pairs: PairsTask, alike: Chosen) -> Parts:
     return parts
 
 
-def _clusters(pairs: PairsTask, judged: Rows) -> tuple[Clusters, list[str]]:
+def dependent(pairs: PairsTask, judged: Rows) -> tuple[Clusters, list[str]]:
     """Which of the pairs that judge depend on each other: those that hang together, unless many do; and a note then."""
     clusters = pairs.clusters[judged]
     share = np.unique(clusters, return_counts=True)[1].max() / len(clusters)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from sosie.errors import TruthError
-from sosie.evaluate.history import History, part, read_events
+from sosie.evaluate.history import History, Parted, part, read_events
 from sosie.evaluate.leaks_events import event_leaks
 from sosie.evaluate.places import Gallery
 from sosie.evaluate.reading import rows_of
@@ -25,16 +25,28 @@ def events_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> Task:
     after the others. Events after those to be found are in no history. Products already taken may not answer, nor are
     they relevant, unless `options.repeats`. `popularity` counts the events before. Raises TruthError.
     """
+    history = history_of(snapshot, file, options)
+    return history_task(snapshot, history, part(history, options), options)
+
+
+def history_of(snapshot: Snapshot, file: Path, options: TaskOptions) -> History:
+    """The events of a file by user and time; products with variants count as one. Raises TruthError."""
     truth = read_events(snapshot, file, options)
     gallery = Gallery.of(snapshot, np.flatnonzero(snapshot.alive), options.variants)
-    users, rows = truth.frame["user"], rows_of(truth, "product")
-    history = History(
+    return History(
         truth,
-        users.rle_id().to_numpy().astype(np.int64),
-        gallery.place(rows),
+        truth.frame["user"].rle_id().to_numpy().astype(np.int64),
+        gallery.place(rows_of(truth, "product")),
         truth.frame["seconds"].to_numpy(),
     )
-    parted = part(history, options)
+
+
+def history_task(snapshot: Snapshot, history: History, parted: Parted, options: TaskOptions) -> Task:
+    """The task of events that were parted, as `events_task` describes it. Raises TruthError where nobody can ask."""
+    truth = history.truth
+    file = truth.file
+    gallery = Gallery.of(snapshot, np.flatnonzero(snapshot.alive), options.variants)
+    users, rows = truth.frame["user"], rows_of(truth, "product")
     before, later = np.flatnonzero(parted.before), np.flatnonzero(parted.later)
     asking = np.intersect1d(history.user[before], history.user[later])
     notes = [*truth.notes, *parted.notes]

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from sosie.errors import TruthError
 from sosie.evaluate.reading import TruthFile, find_rows, grades_of, read_truth, rows_of
-from sosie.evaluate.splits import KINDS, split_kind
+from sosie.evaluate.splits import KINDS, TEST, split_kind
 from sosie.evaluate.task import TaskOptions
 from sosie.evaluate.words import some
 from sosie.store import Snapshot
@@ -34,29 +34,38 @@ class PairsTask:
     clusters: NDArray[np.int64]  # (pairs,) pairs that share a product, directly or by others, share a number
     notes: tuple[str, ...] = ()
     unknown: tuple[str, ...] = field(default=(), repr=False)  # ids that the store lacks
+    middle: float = 0.5  # a pair is alike from above this grade on
+    contrary: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))  # judged both ways
 
 
-def pairs_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> PairsTask:
+def pairs_task(snapshot: Snapshot, file: Path, options: TaskOptions, to_learn: bool = False) -> PairsTask:
     """Read judged pairs; (a, b) and (b, a) are the same. `options.split` names the file's column of splits.
 
     A pair is alike from above the middle of the file's grades on. Pairs judged both ways are left out; of a pair
     repeated the highest grade counts, and of its splits the first of train, val, test, so that what is judged by was
     never seen. Where most pairs hang together by shared products, clusters are the pairs of one first product. Raises
-    TruthError for a file that can't be used, too many contradictions, and where all pairs are alike, or none is.
+    TruthError for a file that can't be used, too many contradictions, and where all pairs are alike, or none is. Those
+    are in order where pairs are there `to_learn` from; then none of the split test is looked at.
     """
     truth = read_truth(file, "pairs", (A, B, "grade"), options.split)
     truth = grades_of(find_rows(snapshot, truth, (A, B), options.unknown_share))
     truth = truth.without(pl.Series(rows_of(truth, A) == rows_of(truth, B)), "pair a product with itself")
+    if to_learn and truth.has("split"):
+        of_test = pl.Series([split_kind(name) == TEST for name in truth.frame["split"].to_list()])
+        truth = truth.without(of_test, "are of the split test")
     grades = truth.frame["grade"].to_numpy()
-    if grades.min() == grades.max():
+    even = grades.min() == grades.max()
+    if even and not to_learn:
         raise TruthError(
             f"{file}: all {len(grades):,} pairs have the grade {grades[0]:g}; alike and unlike ones are needed."
         )
-    truth = _once(truth, (grades.min() + grades.max()) / 2)
+    middle = 0.0 if even else (grades.min() + grades.max()) / 2
+    truth, contrary = _once(truth, middle, 1.0 if to_learn else CONTRARY)
     grades = truth.frame["grade"].to_numpy()
     a, b = rows_of(truth, A), rows_of(truth, B)
-    if grades.min() == grades.max():
-        raise TruthError(f"{file}: all pairs that are left have the grade {grades[0]:g}: {' '.join(truth.notes)}")
+    if not len(grades) or (grades.min() == grades.max() and not to_learn):
+        told = f"have the grade {grades[0]:g}" if len(grades) else "are judged both ways"
+        raise TruthError(f"{file}: all pairs that are left {told}: {' '.join(truth.notes)}")
     clusters = _clusters(a, b)
     notes = truth.notes
     share = np.bincount(clusters).max() / len(clusters)
@@ -76,11 +85,13 @@ def pairs_task(snapshot: Snapshot, file: Path, options: TaskOptions) -> PairsTas
         clusters=clusters.astype(np.int64),
         notes=notes,
         unknown=truth.unknown,
+        middle=middle,
+        contrary=contrary,
     )
 
 
-def _once(truth: TruthFile, middle: float) -> TruthFile:
-    """Each pair once, contradictory ones left out."""
+def _once(truth: TruthFile, middle: float, most: float) -> tuple[TruthFile, NDArray[np.int64]]:
+    """Each pair once, contradictory ones left out, and these, (pairs, 2). Raises TruthError for more than a share."""
     there = truth.frame["split"].to_list() if truth.has("split") else [""] * truth.frame.height
     frame = truth.frame.with_columns(
         split=pl.Series([split_kind(name) or name for name in there], dtype=pl.String),
@@ -103,8 +114,8 @@ def _once(truth: TruthFile, middle: float) -> TruthFile:
     if contrary.height:
         names = [f"{a} and {b}" for a, b in contrary.select(A, B).iter_rows()]
         told = f"{truth.file}: {contrary.height:,} of {firsts.height:,} pairs are judged both ways ({some(names)})"
-        if contrary.height > CONTRARY * firsts.height:
-            raise TruthError(f"{told}, more than {CONTRARY:.0%}: such a file can't judge anything. Settle them first.")
+        if contrary.height > most * firsts.height:
+            raise TruthError(f"{told}, more than {most:.0%}: such a file can't judge anything. Settle them first.")
         notes.append(f"{told}; left out.")
     again = firsts.filter((pl.col("times") > 1) & ~pl.col("contrary"))
     if again.height:
@@ -116,7 +127,8 @@ def _once(truth: TruthFile, middle: float) -> TruthFile:
         .with_columns(grade=pl.col("best"), split=pl.col("split").sort_by("order").first().over(pair))
         .filter(pl.col("number") == 0)
     )
-    return replace(truth, frame=kept, notes=tuple(notes))
+    both = contrary.select(f"{A} row", f"{B} row").to_numpy().astype(np.int64)
+    return replace(truth, frame=kept, notes=tuple(notes)), both
 
 
 def _clusters(a: Rows, b: Rows) -> NDArray[np.int64]:
