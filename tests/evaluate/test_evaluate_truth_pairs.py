@@ -141,9 +141,9 @@ def test_to_learn_from_no_pair_of_the_test_is_looked_at(shop, tmp_path):
 
 
 def test_to_learn_from_any_number_may_be_judged_both_ways(shop, tmp_path):
-    file = pairs(tmp_path, "a,b,1,train b,a,0,train c,d,2,train")
+    file = pairs(tmp_path, "a,b,2,train b,a,0,train c,d,1.5,train")
     task = pairs_task(shop, file, TaskOptions(), to_learn=True)
-    assert plain(shop, task) == [("c", "d", 2, "train")]
+    assert plain(shop, task) == [("c", "d", 1.5, "train")]
     assert [shop.ids(pair) for pair in task.contrary] == [["a", "b"]]
     assert task.middle == 1
     with pytest.raises(TruthError, match="more than 10%"):
