@@ -13,6 +13,7 @@ ASPECTS: Mapping[str, str] = {
     "category": "category",
     "attributes": "attributes",
     "reviews": "reviews",
+    "learned": "overall impression",
 }
 DEGREES = ((0.7, "all but the same in"), (0.4, "very alike in"), (0.15, "alike in"))
 MOST = 4  # phrases of a line

@@ -14,6 +14,7 @@ GLOSSES = {
     "category": "place in the shop",
     "attributes": "brand, size …",
     "reviews": "what buyers write",
+    "learned": "learnt as a whole",
     "exact": "words found literally",
 }
 GIVEN = 4  # colours kept for signals with other names
