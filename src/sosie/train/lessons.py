@@ -15,7 +15,7 @@ from sosie.evaluate.truth import label_task, links_task
 from sosie.evaluate.words import words_of
 from sosie.store import Snapshot
 from sosie.text import folded
-from sosie.train.judging import Judge
+from sosie.train.judging import Judge, TaskJudge
 from sosie.train.supervision import Supervision, supervision
 from sosie.types import Mask, Product, Rows
 
@@ -97,7 +97,7 @@ def _labels(snapshot: Snapshot, truth: Truth, learning: Mask, held: Mask) -> Les
             raise TrainingError(
                 f"{label}: all products to learn from bear the same label; there is nothing to tell apart."
             )
-    judge = Judge.of([_asked(snapshot, truth, label, held) for label in labels], "hit@1")
+    judge = TaskJudge.of(snapshot, [_asked(snapshot, truth, label, held) for label in labels], "hit@1")
     notes = [f"{unlabelled:,} of the products to learn from have no label and are left out."] if unlabelled else []
     single = [int((np.bincount(one.labels[0][one.labels[0] >= 0]) == 1).sum()) for one in taught]
     notes += [
@@ -164,7 +164,9 @@ def _links(snapshot: Snapshot, truth: Truth, learning: Mask, held: Mask) -> Less
         raise TrainingError(f"{truth.links}: no two products to learn from are linked.")
     rows = np.unique(np.array(pairs, np.int64))
     known = replace(_known(snapshot, rows), pairs=np.searchsorted(rows, pairs), grades=np.ones(len(pairs)))
-    return Lesson(rows, (known,), Judge.of([_part(whole, held)], "recall@10"), f"links {truth.links.name}")
+    return Lesson(
+        rows, (known,), TaskJudge.of(snapshot, [_part(whole, held)], "recall@10"), f"links {truth.links.name}"
+    )
 
 
 def _pairs(snapshot: Snapshot, truth: Truth, learning: Mask, held: Mask) -> Lesson:

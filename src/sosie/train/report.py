@@ -1,33 +1,12 @@
 """What a training came to: beside what was in use before, on the questions that were kept back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from sosie.errors import TrainingError
-from sosie.evaluate.answers import ask, fused
-from sosie.evaluate.task import Task
-from sosie.evaluate.values import values_of
-from sosie.metrics.intervals import interval, paired
 from sosie.reports import Figure
-from sosie.store import Snapshot
-from sosie.train.judging import Judge, Values
-from sosie.types import Encoder, Matrix
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """One truth: the trained encoder beside what was in use before."""
-
-    truth: str
-    measure: str
-    trained: Figure
-    before: Figure
-    difference: Figure  # trained less before, question by question
-    p: float
+from sosie.train.judging import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +34,6 @@ class TrainReport:
     def as_json(self) -> dict[str, object]:
         """The report as plain values."""
         return asdict(self) | {"model": str(self.model)}
-
-
-def beside(snapshot: Snapshot, judge: Judge, vectors: Matrix, signals: Sequence[str]) -> tuple[Beside, ...]:
-    """Trained vectors (judge's rows, dim) beside the store's own `signals` at their weights."""
-    found = []
-    for task, trained in zip(judge.tasks, judge.values(vectors), strict=True):
-        before = _before(snapshot, task, judge.measure, signals)
-        difference, p = paired(before, trained, task.clusters)
-        figures = interval(trained, task.clusters), interval(before, task.clusters)
-        found.append(Beside(task.name, judge.measure, *figures, difference, p))
-    return tuple(found)
-
-
-def _before(snapshot: Snapshot, task: Task, measure: str, signals: Sequence[str]) -> Values:
-    there = [signal for signal in snapshot.signals if signal in signals]
-    if not there:
-        return np.zeros(task.size)
-    weights = {signal: snapshot.weights[signal] if signal in there else 0.0 for signal in snapshot.signals}
-    system = fused(ask(snapshot, task, _no_encoder), weights)
-    return values_of(system, task, [measure])[0][measure]
-
-
-def _no_encoder(signal: str) -> Encoder:
-    raise TrainingError(f"questions that are products need no encoder of {signal}.")
 
 
 def write_card(folder: Path, report: TrainReport) -> None:

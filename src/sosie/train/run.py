@@ -23,13 +23,14 @@ from sosie.store import Snapshot
 from sosie.train.batches import balanced_batches, shuffled_batches
 from sosie.train.fit import Course, Embed, Fitted, embed, fit
 from sosie.train.inputs import SPARE, Inputs, Pictures, Vectors, decode, vectors_of
+from sosie.train.judging import Beside
 from sosie.train.learner import Objective, embed_alike, embed_views
 from sosie.train.lessons import Lesson, lesson_of, pictures_of
 from sosie.train.logs import loggers
 from sosie.train.losses import Targets, make_loss
 from sosie.train.networks import check_export, make_network, write_encoder
 from sosie.train.recipe import Recipe
-from sosie.train.report import Beside, TrainReport, beside, write_card
+from sosie.train.report import TrainReport, write_card
 from sosie.train.supervision import Supervision, supervision, targets
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 
@@ -215,7 +216,7 @@ def _figures(snapshot: Snapshot, lesson: Lesson, material: Material, fitted: Fit
     if lesson.judge is None:
         return ()
     vectors = _of_judge(lesson, material, lambda items: embed(fitted.network, material.inputs, items))
-    return beside(snapshot, lesson.judge, vectors, material.signals)
+    return lesson.judge.beside(snapshot, vectors, material.signals)
 
 
 def _sample(material: Material) -> Mapping[str, Matrix]:
