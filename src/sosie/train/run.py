@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sosie.encoders import load_encoder
 from sosie.encoders.networks.embedder import parameters
 from sosie.encoders.sealed import seal
 from sosie.engine.activate import activate
@@ -22,17 +21,18 @@ from sosie.scoring import apply_scale, fit_scale
 from sosie.store import Snapshot
 from sosie.train.batches import balanced_batches, shuffled_batches
 from sosie.train.fit import Course, Embed, Fitted, embed, fit
-from sosie.train.inputs import SPARE, Inputs, Pictures, Vectors, decode, vectors_of
+from sosie.train.inputs import Vectors
 from sosie.train.judging import Beside
 from sosie.train.learner import Objective, embed_alike, embed_views
-from sosie.train.lessons import Lesson, lesson_of, pictures_of
+from sosie.train.lessons import Lesson, lesson_of
 from sosie.train.logs import loggers
 from sosie.train.losses import Targets, make_loss
+from sosie.train.material import Material, gather
 from sosie.train.networks import check_export, make_network, write_encoder
 from sosie.train.recipe import Recipe
 from sosie.train.report import TrainReport, write_card
 from sosie.train.supervision import Supervision, supervision, targets
-from sosie.types import Encoder, Mask, Matrix, Progress, Rows
+from sosie.types import Matrix, Progress, Rows
 
 RUNS, MODELS = "training", "models"
 SAMPLE = 10_000  # vectors from which the maps of a network begin
@@ -47,19 +47,6 @@ class TrainOptions:
     processes: int = 1
     wandb: bool = False  # write for Weights & Biases, too; offline
     command: str = ""  # that was typed
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """All products of a training as items: those learnt from come first."""
-
-    rows: Rows  # (items,) of the snapshot
-    learnt: int  # how many are learnt from
-    good: Mask  # (items,) that have what the network reads
-    inputs: Inputs
-    parts: Mapping[str, Encoder]  # frozen encoders whose vectors it reads
-    signals: tuple[str, ...]  # that the trained encoder stands beside
-    notes: tuple[str, ...]
 
 
 def train(
@@ -81,7 +68,7 @@ def train(
     if model.exists():
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
     run.mkdir(parents=True, exist_ok=True)
-    material = _material(store, snapshot, lesson, recipe, run, progress)
+    material = gather(store, snapshot, lesson, recipe, run, progress)
     told = reproduce(snapshot, truth, options.command)
     course = _course(lesson, material, recipe, run, {"products": told["products"], "recipe": _key(recipe, truth)})
     network = make_network(recipe, material.parts, _sample(material))
@@ -121,37 +108,6 @@ def train(
         activate(store.folder, model, progress)
     shutil.rmtree(run / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
-
-
-def _material(
-    store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run: Path, progress: Progress
-) -> Material:
-    judged = lesson.judge.rows if lesson.judge else np.empty(0, np.int64)
-    rows = np.concatenate([lesson.rows, np.setdiff1d(judged, lesson.rows)])
-    parts: dict[str, Encoder] = {}
-    notes: list[str] = []
-    inputs: Inputs
-    if recipe.sees == "vectors":
-        matrices: dict[str, Matrix] = {}
-        for signal in recipe.signals:
-            parts[signal] = load_encoder(snapshot.encoder_folder(signal))
-            matrices[signal] = vectors_of(parts[signal], snapshot, rows, store.cache, progress)
-        good = np.any([matrix.any(axis=1) for matrix in matrices.values()], axis=0)
-        inputs, signals = Vectors(matrices), tuple(parts)
-    else:
-        refs = pictures_of(snapshot, rows)
-        side = max(recipe.final_size, round(SPARE * max(recipe.sizes)))
-        problems: dict[str, str] = {}
-        pixels, good = decode(refs, side, run / "pictures", problems, progress)
-        sizes = [recipe.size_at(epoch) for epoch in range(recipe.epochs)]
-        inputs, signals = Pictures(pixels, recipe.augmentation, sizes, recipe.final_size), ("image",)
-        notes += [f"pictures that can't be read are left out: {why}" for why in list(problems.values())[:3]]
-    learnt = int(good[: len(lesson.rows)].sum())
-    if learnt < 2:
-        raise TrainingError(f"only {learnt} of the {len(lesson.rows):,} products to learn from have {recipe.sees}.")
-    if learnt < len(lesson.rows):
-        notes.append(f"{len(lesson.rows) - learnt:,} products to learn from have no {recipe.sees} and are left out.")
-    return Material(rows, len(lesson.rows), good, inputs, parts, signals, tuple(notes))
 
 
 def _course(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key: Mapping[str, str]) -> Course:
