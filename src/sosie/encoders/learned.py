@@ -10,8 +10,9 @@ from sosie.encoders.image import KEPT, REST, Image
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.runtime import Precision
 from sosie.encoders.sealed import read_sealed, write_sealed
-from sosie.encoders.state import fingerprint
-from sosie.encoders.windows import LONGEST, OVERLAP, Marks
+from sosie.encoders.state import fingerprint, unit_rows
+from sosie.encoders.windows import LONGEST, OVERLAP, Marks, Tokens
+from sosie.types import Matrix
 
 VERSION = 1
 NETWORK = "network.onnx"
@@ -135,6 +136,9 @@ class LearnedTexts(MiniLM):
     @cached_property
     def _vocabulary_file(self) -> Path:
         return self._tokenizer_path
+
+    def _run(self, tokens: Tokens, mask: Tokens) -> Matrix:
+        return unit_rows(super()._run(tokens, mask))  # windows of a text count by their length alone
 
     @cached_property
     def _marks(self) -> Marks:

@@ -68,7 +68,7 @@ class _OpenVINO:
 
     def __init__(self, stages: list[Any], precision: str) -> None:
         self.precision = precision
-        self.inputs = tuple(port.get_any_name() for port in stages[0].inputs)
+        self.inputs = tuple(port.get_node().get_friendly_name() for port in stages[0].inputs)  # as in the file
         self._tail = _tail(stages[-1].outputs[0].get_partial_shape())
         self._idle: SimpleQueue[list[Any]] = SimpleQueue()
         streams = stages[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
