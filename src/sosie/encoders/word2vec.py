@@ -47,30 +47,17 @@ class Word2Vec:
 
     def fit(self, products: Iterable[Product]) -> None:
         """Train on an even sample of the catalogue; one thread and a seed: equal catalogues give equal vectors."""
-        from gensim.models import Word2Vec as Model
-
         read = (product_text(product) for product in products)
         texts = [tokens(text) for text in reservoir(filter(str.strip, read), SAMPLE)]
-        total = sum(map(len, texts))
+        words, vectors = word_vectors(texts, self.dim)
         self._places, self._vectors = {}, np.zeros((0, self.dim), np.float32)
         self._common, self._fingerprint = np.zeros(self.dim, np.float32), ""
-        if not total:
+        if not words:
             return
-        model = Model(
-            texts,
-            vector_size=self.dim,
-            window=WINDOW,
-            min_count=2 if total > 20_000 else 1,
-            max_final_vocab=WORDS,
-            sg=1,
-            epochs=min(max(LESSONS // total, EPOCHS[0]), EPOCHS[1]),
-            seed=0,
-            workers=1,
-        )
         present = Counter(word for text in texts for word in set(text))
-        weights = [log((1 + len(texts)) / (1 + present[word])) + 1 for word in model.wv.index_to_key]
-        self._places = {word: at for at, word in enumerate(model.wv.index_to_key)}
-        self._vectors = unit_rows(model.wv.vectors) * np.array(weights, np.float32)[:, None]
+        weights = [log((1 + len(texts)) / (1 + present[word])) + 1 for word in words]
+        self._places = {word: at for at, word in enumerate(words)}
+        self._vectors = vectors * np.array(weights, np.float32)[:, None]
         self._common = _common(unit_rows(self._means(texts)))
 
     def content(self, product: Product) -> str:
@@ -116,6 +103,30 @@ class Word2Vec:
             if found:
                 out[row] = self._vectors[found].mean(axis=0)
         return out
+
+
+def word_vectors(texts: Sequence[Sequence[str]], dim: int) -> tuple[list[str], Matrix]:
+    """Words of tokenised texts, the most frequent first, and their unit vectors, (words, dim).
+
+    One thread and a seed: equal texts give equal vectors.
+    """
+    from gensim.models import Word2Vec as Model
+
+    total = sum(map(len, texts))
+    if not total:
+        return [], np.zeros((0, dim), np.float32)
+    model = Model(
+        texts,
+        vector_size=dim,
+        window=WINDOW,
+        min_count=2 if total > 20_000 else 1,
+        max_final_vocab=WORDS,
+        sg=1,
+        epochs=min(max(LESSONS // total, EPOCHS[0]), EPOCHS[1]),
+        seed=0,
+        workers=1,
+    )
+    return list(model.wv.index_to_key), unit_rows(model.wv.vectors)
 
 
 def _common(units: Matrix) -> Vector:

@@ -5,9 +5,12 @@ Texts are met in order, so a batch in two parts, with one generator, gives the s
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+
+from sosie.config import Settings, Share
 
 MASK = "[MASK]"  # as BERT-like vocabularies write it
 SPAN = 3.0  # words that a hidden span has on average
@@ -17,6 +20,41 @@ _WORD = re.compile(
     "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]\\s*"
     "|[^\\s\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]+\\s*"
 )
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])|\n+")
+
+
+class WordChanges(Settings):
+    """How texts are drawn anew while they are learnt from, in this order."""
+
+    shuffle: bool = False  # sentences after the title in any order
+    leave: Share = 0.0  # of these that are left out
+    mask: Share = 0.0  # of words that are hidden, in spans
+    drop: Share = 0.0  # of words that are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is read of a product: whole, as its encoder reads it, and in parts, the title and then sentences."""
+
+    whole: str
+    parts: tuple[str, ...]
+
+
+def text_of(title: str, whole: str) -> Text:
+    """A text in its parts; `whole` begins with the title, where there is one."""
+    rest = whole[len(title) :].lstrip(" .!?。！？…") if whole.startswith(title) else whole
+    sentences = [part.strip() for part in _SENTENCE.split(rest)]
+    return Text(whole, tuple(part for part in (title, *sentences) if part))
+
+
+def changed(texts: Sequence[Text], changes: WordChanges, generator: Generator) -> list[str]:
+    """Texts drawn anew."""
+    found = [text.whole for text in texts]
+    if changes.shuffle or changes.leave:
+        found = shuffle_attributes([text.parts for text in texts], changes.leave, generator)
+    if changes.mask:
+        found = mask_spans(found, changes.mask, generator)
+    return drop_words(found, changes.drop, generator) if changes.drop else found
 
 
 def drop_words(texts: Sequence[str], share: float, generator: Generator) -> list[str]:
