@@ -40,11 +40,12 @@ class Course:
     recipe: Recipe
     inputs: Inputs
     objectives: Sequence[Objective]
-    batches: Callable[[int], list[Rows]]  # of an epoch, the same whenever asked
+    batches: Callable[..., list[Rows]]  # of an epoch, and of what was mined; the same whenever asked
     judge: Callable[[Embed], float] | None
     measure: str
     folder: Path  # of the run: checkpoint, epochs.csv
     key: Mapping[str, str]  # what may not change where a run is gone on with: data, recipe
+    mine: Callable[[Embed, int], Rows] | None = None  # what goes with each batch, after an epoch; None = nothing
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,12 @@ def fit(
         default_root_dir=course.folder,
     )
     if watch.step < ends[-1] and not watch.stopped:
-        trainer.fit(learner, train_dataloaders=_Steps(course, watch, processes))
+        try:
+            trainer.fit(learner, train_dataloaders=_Steps(course, watch, processes))
+        except SystemExit as ending:  # Lightning makes it of an interruption
+            if trainer.interrupted:
+                raise KeyboardInterrupt from ending
+            raise
     return watch.fitted()
 
 
@@ -110,7 +116,8 @@ class _Steps:
         for epoch, end in enumerate(self.watch.ends):
             if end <= self.start:
                 continue
-            batches = shard(self.course.batches(epoch), self.watch.learner.global_rank, self.processes)
+            mined = None if self.watch.mined is None else self.watch.mined.numpy()
+            batches = shard(self.course.batches(epoch, mined), self.watch.learner.global_rank, self.processes)
             first = end - len(batches)
             for step in range(max(self.start, first), end):
                 started = time.perf_counter()
@@ -133,6 +140,7 @@ class _Watch(Callback):
         self.epochs: list[dict[str, float]] = []
         self.best: float | None = None
         self.kept: dict[str, Tensor] | None = None
+        self.mined: Tensor | None = None
         self.fruitless = 0
         self.stopped = ""
         self.leader = True
@@ -216,6 +224,9 @@ class _Watch(Callback):
         if recipe.patience and self.fruitless >= recipe.patience:
             self.stopped = f"{self.fruitless} validations in a row were no better"
             trainer.should_stop = True
+        if self.course.mine is not None and recipe.mining is not None and (epoch + 1) % recipe.mining.every == 0:
+            mined = self.course.mine(self._embed, epoch) if trainer.is_global_zero else None
+            self.mined = torch.from_numpy(trainer.strategy.broadcast(mined))
         self._save(trainer)
 
     def _judged(self, figure: float) -> None:
@@ -236,6 +247,8 @@ class _Watch(Callback):
             "key": dict(self.course.key),
             "network": self.learner.network.state_dict(),
             "losses": self.learner.losses.state_dict(),
+            "memories": self.learner.memories.state_dict(),
+            "mined": self.mined,
             "average": None if self.average is None else self.average.state_dict(),
             "optimiser": trainer.optimizers[0].state_dict(),
             "schedule": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
@@ -257,6 +270,8 @@ class _Watch(Callback):
             )
         self.learner.network.load_state_dict(state["network"])
         self.learner.losses.load_state_dict(state["losses"])
+        self.learner.memories.load_state_dict(state["memories"])
+        self.mined = state["mined"]
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.kept = state["kept"]

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from sosie.errors import TrainingError
 from sosie.train.inputs import Inputs, Tensors
 from sosie.train.losses import Targets
+from sosie.train.memory import Memory
 from sosie.train.recipe import Recipe
 from sosie.types import Rows
 
@@ -28,11 +29,11 @@ class Batch(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """One thing to learn: `anchors` and `candidates` are embedded, and compared as `targets` says."""
+    """One thing to learn: anchors and candidates are embedded, and compared as `targets` of their items says."""
 
     weight: float
     embed: Callable[["Learner", Batch], tuple[Tensor, Tensor]]
-    targets: Callable[[Rows], Targets]
+    targets: Callable[[Rows, Rows], Targets]
     loss: nn.Module
 
 
@@ -46,23 +47,38 @@ class Learner(LightningModule):
         self.network = network
         self.losses = nn.ModuleList([objective.loss for objective in objectives])
         self.inputs, self.objectives, self.recipe, self.steps = inputs, objectives, recipe, steps
+        self.ways = list(dict.fromkeys(objective.embed for objective in objectives))
+        self.memories = nn.ModuleList([Memory(recipe.memory, recipe.dim) for _ in self.ways if recipe.memory])
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of a batch. Raises TrainingError where it is no number."""
         torch.manual_seed(_seed(self.recipe.seed, batch.step))  # dropout and its like
         rows = batch.items.cpu().numpy()
-        embedded: dict[Any, tuple[Tensor, Tensor]] = {}
+        embedded = {way: self._with_memory(at, way(self, batch), batch) for at, way in enumerate(self.ways)}
         parts = []
         for objective in self.objectives:
-            if objective.embed not in embedded:
-                embedded[objective.embed] = objective.embed(self, batch)
-            anchors, candidates = embedded[objective.embed]
-            targets = objective.targets(rows).to(anchors.device)
+            anchors, candidates, others = embedded[objective.embed]
+            targets = objective.targets(rows, others.cpu().numpy()).to(anchors.device)
             parts.append(objective.weight * objective.loss(anchors, candidates, targets))
         loss = torch.stack(parts).sum()
         if not torch.isfinite(loss):
             raise NotANumberError(batch.step, batch.epoch, rows)
         return loss
+
+    def _with_memory(self, at: int, embedded: tuple[Tensor, Tensor], batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Anchors, candidates with those that are remembered from the steps before, and the items of these."""
+        anchors, candidates = embedded
+        if not self.memories or batch.step < self.warm:  # what is embedded in the warm-up is soon out of date
+            return anchors, candidates, batch.items
+        memory: Memory = self.memories[at]  # type: ignore[assignment]
+        remembered, items = memory.contents()
+        memory.push(candidates, batch.items)
+        return anchors, torch.cat([candidates, remembered]), torch.cat([batch.items, items])
+
+    @property
+    def warm(self) -> int:
+        """Steps in which the rate grows."""
+        return round(self.recipe.warmup * self.steps)
 
     def learning(self, batch: Batch, view: int = 0) -> Tensors:
         """What the network reads in a step, augmented; another `view` is drawn independently."""
@@ -78,7 +94,7 @@ class Learner(LightningModule):
 
     def share_of_rate(self, step: int) -> float:
         """Share of the full rate at a step."""
-        warm = round(self.recipe.warmup * self.steps)
+        warm = self.warm
         if step < warm:
             return (step + 1) / (warm + 1)
         return 0.5 * (1 + cos(pi * min((step - warm) / max(self.steps - warm, 1), 1.0)))

@@ -17,6 +17,7 @@ from sosie.errors import TrainingError
 LossName = Literal[
     "mse", "cross-entropy", "contrastive", "triplet", "info-nce", "supcon", "proxy-anchor", "arcface", "cosface"
 ]
+OF_CLASSES = ("proxy-anchor", "arcface", "cosface")  # those that look at classes alone
 EDGE = 1e-6  # how near to parallel an embedding and its class may come before the angle's slope is cut
 
 
@@ -70,7 +71,7 @@ _OF_PAIRS = {
     "info-nce": _Defaults(temperature=0.07),
     "supcon": _Defaults(temperature=0.1),
 }
-_OF_CLASSES = {
+_BY_CLASS = {
     "cross-entropy": _Defaults(temperature=0.05, smoothing=0.0),
     "proxy-anchor": _Defaults(margin=0.1, temperature=1 / 32),
     "arcface": _Defaults(margin=0.3, temperature=1 / 32, smoothing=0.0),
@@ -106,13 +107,13 @@ def make_loss(settings: LossSettings, dim: int, classes: int = 0) -> nn.Module:
         cuts = (*sorted(set(settings.cuts)), dim)
         return _Matryoshka(cuts, [make_loss(whole, cut, classes) for cut in cuts])
     name = settings.name
-    if name not in _OF_PAIRS and classes < 2:
+    if name in OF_CLASSES and classes < 2:
         raise TrainingError(
             f"The loss {name} tells classes apart and found {classes}: give labels (--label), "
             "or choose a loss of pairs such as info-nce."
         )
-    by_class = name in _OF_CLASSES and classes > 0
-    chosen = _chosen(settings, (_OF_CLASSES if by_class else _OF_PAIRS)[name])
+    by_class = name in _BY_CLASS and classes > 0
+    chosen = _chosen(settings, (_BY_CLASS if by_class else _OF_PAIRS)[name])
     return _ClassLoss(name, chosen, dim, classes) if by_class else _PairLoss(name, chosen)
 
 

@@ -11,7 +11,8 @@ from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.store import Snapshot
 from sosie.train.inputs import SPARE, Inputs, Pictures, Vectors, decode, vectors_of
-from sosie.train.lessons import Lesson, pictures_of
+from sosie.train.lesson import Lesson
+from sosie.train.lessons import pictures_of
 from sosie.train.recipe import Recipe
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 

@@ -25,6 +25,7 @@ class MiningSettings(Settings):
     each: Annotated[int, Field(ge=1, le=256)] = 8
     guards: tuple[Guard, ...] = ("group", "title", "picture")  # shares one of these: likely the same, mislabelled
     reach: Annotated[float, Field(gt=0, le=1)] = 0.95  # without labels: beyond this share of the best positive's cosine
+    every: Annotated[int, Field(ge=1)] = 1  # epochs after which they are mined anew; that costs as much as a validation
     pool: Annotated[int, Field(ge=2)] = 50_000  # at most so many rows, drawn anew each time, can be negatives
 
 
@@ -36,32 +37,39 @@ class _Pool:
 
 
 def hard_negatives(
-    embeddings: Tensor, known: Supervision, settings: MiningSettings, seed: int, epoch: int, level: int = 0
+    embeddings: Tensor,
+    known: Supervision,
+    settings: MiningSettings,
+    seed: int,
+    epoch: int,
+    level: int = 0,
+    among: Rows | None = None,
 ) -> NDArray[np.int64]:
     """For each of n rows the nearest unlike ones, (n, each), hardest first, -1 where there are no more.
 
-    `embeddings` (n, d) need no unit length; on a GPU the work is done there. Unlike is what `relation` says at `level`.
+    `embeddings` (n, d) need no unit length; on a GPU the work is done there. Only rows `among` have negatives and are
+    any, the others' embeddings not being known. Unlike is what `relation` says at `level`.
     Guarded are rows that share a group, a title or a near-identical picture, whatever their labels. Where there are no
     labels, and unlike is only what nobody called alike, also rows that come nearer than `reach` times the best known
     positive (Moreira et al., 2024, positive-aware mining), of rows without one than `reach`.
     """
     vectors = functional.normalize(embeddings.float())
-    rows = np.arange(known.size)
+    rows = np.arange(known.size) if among is None else among
+    found = np.full((known.size, settings.each), -1)
     some = rows
     if len(known.labels):  # of others nothing is known
-        some = np.union1d(rows[(known.labels[level:] >= 0).any(0)], known.pairs)
+        some = np.intersect1d(np.union1d(np.flatnonzero((known.labels[level:] >= 0).any(0)), known.pairs), rows)
     if not len(some):
-        return np.full((known.size, settings.each), -1)
+        return found
     if len(some) > settings.pool:
         some = np.sort(np.random.default_rng([seed, epoch]).choice(some, settings.pool, replace=False))
     labels = torch.from_numpy(known.labels[: level + 1][:, some]).to(vectors.device)
     pool = _Pool(some, vectors[torch.from_numpy(some).to(vectors.device)], labels)
     reach = _reach(vectors, known, settings.reach)
-    found = [
-        _mined(vectors, rows[start : start + CHUNK], pool, known, settings, reach, level, WIDEN * settings.each)
-        for start in range(0, known.size, CHUNK)
-    ]
-    return np.concatenate(found)
+    for start in range(0, len(rows), CHUNK):
+        block = rows[start : start + CHUNK]
+        found[block] = _mined(vectors, block, pool, known, settings, reach, level, WIDEN * settings.each)
+    return found
 
 
 def _mined(

@@ -13,6 +13,7 @@ from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
 from sosie.train.augment import NONE, STANDARD, TINY, Augmentation
 from sosie.train.losses import LossSettings
+from sosie.train.mining import MiningSettings
 
 Network = Literal["efficientnet-lite0", "residual", "cnn", "head", "multimodal"]
 Option = bool | int | float | str | tuple[int, ...]
@@ -35,6 +36,8 @@ class Recipe(Settings):
     views: Annotated[float, Field(ge=0)] = 0.0  # of: two augmentations of a product are alike, others are not
     towers: Annotated[float, Field(ge=0)] = 0.0  # of: a product's pictures are alike to its own words
     loss: LossSettings = LossSettings()
+    mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
+    memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
     augmentation: Augmentation = NONE
 
     sizes: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = ()  # pixels a side, each for an equal part of the epochs
