@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from brought_models import keras_pictures, onnx_pictures, onnx_texts, sentence_folder
 from learned_folders import pictures_folder, products_folder, texts_folder
 from PIL import Image, ImageDraw
 
 from sosie.config import Config, parse_config
 from sosie.encoders import load_encoder, make_encoders
+from sosie.encoders.brought import Wanted, bring
 from sosie.encoders.colour import Colour
 from sosie.encoders.learned import LearnedPictures, LearnedTexts
 from sosie.errors import EncoderError
@@ -48,6 +50,7 @@ def _products() -> list[Product]:
 
 PICTURES = tempfile.TemporaryDirectory(prefix="sosie-")
 LEARNED = Path(PICTURES.name) / "learned"
+BROUGHT = Path(PICTURES.name) / "brought"
 COLOURS = ("red", "blue", "brown", "white", "green")
 
 
@@ -109,6 +112,10 @@ CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]
     "learned-texts": ("text", {"text": {"encoder": str(LEARNED / "texts")}}, "en", _products),
     "learned-products": ("learned", {"learned": {"encoder": str(LEARNED / "products")}}, "en", _pictured),
     "learned-one-part": ("image", {"image": {"encoder": str(LEARNED / "one-part")}}, "en", _pictured),
+    "brought-onnx-pictures": ("image", {"image": {"encoder": str(BROUGHT / "onnx-pictures")}}, "en", _pictured),
+    "brought-onnx-texts": ("text", {"text": {"encoder": str(BROUGHT / "onnx-texts")}}, "en", _products),
+    "brought-keras": ("image", {"image": {"encoder": str(BROUGHT / "keras")}}, "en", _pictured),
+    "brought-sentences": ("text", {"text": {"encoder": str(BROUGHT / "sentences")}}, "en", _products),
 }
 FITTED = {"tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
 OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
@@ -124,6 +131,8 @@ OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "learned-texts": {"text": {"encoder": str(LEARNED / "texts-other")}},
     "learned-products": {"learned": {"encoder": str(LEARNED / "products-other")}},
     "learned-one-part": {"image": {"encoder": str(LEARNED / "pictures")}},
+    "brought-keras": {"image": {"encoder": str(BROUGHT / "onnx-pictures")}},
+    "brought-sentences": {"text": {"encoder": str(BROUGHT / "onnx-texts")}},
 }
 
 every = pytest.mark.parametrize("case", CASES)
@@ -137,7 +146,7 @@ def _make(case: str, settings: dict[str, object] | None = None) -> Encoder:
 
 @pytest.fixture(scope="module", autouse=True)
 def _learned() -> None:
-    """The folders that the settings of learned encoders name."""
+    """The folders that the settings of learned and of brought encoders name."""
     pictures = LearnedPictures.load(pictures_folder(LEARNED / "pictures"))
     pictures_folder(LEARNED / "pictures-other", seed=1)
     texts = LearnedTexts.load(texts_folder(LEARNED / "texts"))
@@ -145,6 +154,12 @@ def _learned() -> None:
     products_folder(LEARNED / "products", {"image": pictures, "colour": Colour(), "text": texts}, dim=128)
     products_folder(LEARNED / "products-other", {"image": pictures, "text": texts})
     products_folder(LEARNED / "one-part", {"image": pictures}, dim=8)
+    made = BROUGHT / "made"
+    bring(onnx_pictures(made / "p.onnx"), "image", BROUGHT / "onnx-pictures", Wanted(pixels="-1..1"))
+    bring(onnx_texts(made / "texts"), "text", BROUGHT / "onnx-texts")
+    bring(sentence_folder(made / "sentences", dense=False), "text", BROUGHT / "sentences")
+    keras_pictures(made / "model.keras")
+    bring(made / "model.keras", "image", BROUGHT / "keras")
 
 
 @pytest.fixture(scope="module")

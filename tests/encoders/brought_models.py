@@ -112,14 +112,18 @@ def keras_pictures(file, scaled=True, softmax=False):
 
 
 def bert(folder: Path, seed=0, **config):
-    """A random BERT of 16 numbers a token, with the words of our tests as its vocabulary."""
+    """A random BERT of 16 numbers a token, whose states depend on the words of our tests above all."""
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     torch.manual_seed(seed)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     made = BertConfig(vocab_size=len(MARKS) + len(WORDS.split()), max_position_embeddings=64, **(sizes | config))
-    BertModel(made, add_pooling_layer=False).save_pretrained(folder)
+    model = BertModel(made, add_pooling_layer=False)
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight[len(MARKS) :] *= 20
+        model.embeddings.position_embeddings.weight.zero_()
+    model.save_pretrained(folder)
     marks = dict(zip(("pad_token", "cls_token", "sep_token", "unk_token"), MARKS, strict=True))
     tokens = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer(folder / "tokenizer.json")), **marks)
     tokens.model_max_length = 48
