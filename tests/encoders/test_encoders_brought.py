@@ -101,13 +101,13 @@ def test_maps_are_averaged(tmp_path, shop, layout):
 
 def test_what_the_file_says_of_itself_is_used_and_overruled(tmp_path):
     any_size = ["n", "a", "b", "c"]
-    notes = {"layout": "nhwc", "size": str(SIZE), "pixels": "clip", "output": "vectors"}
+    notes = {"layout": "nhwc", "size": str(SIZE), "pixels": "clip", "layer": "vectors"}
     file = onnx_pictures(tmp_path / "model.onnx", "nhwc", shape=any_size, notes=notes, softmax=True)
     brought = bring(file, "image", tmp_path / "a")
     assert brought.reads == f"{SIZE} x {SIZE} RGB, nhwc, pixels clip"
     assert brought.remarks == ()
     assert "pixels 0..1" in bring(file, "image", tmp_path / "b", Wanted(pixels="0..1")).reads
-    (shares,) = bring(file, "image", tmp_path / "c", Wanted(output="shares")).remarks
+    (shares,) = bring(file, "image", tmp_path / "c", Wanted(layer="shares")).remarks
     assert "'shares' gives shares of classes" in shares
 
 
@@ -128,7 +128,7 @@ def test_what_lies_beside_a_file_is_used(tmp_path):
         ({}, {"pixels": "0..1", "layout": "nhwc"}, "with layout nhwc no axis has 3 colours"),
         ({}, {"pixels": "0..1", "layout": "hwc"}, "'hwc' is no layout"),
         ({}, {"pixels": "0..1", "size": 32}, "squares of 32"),
-        ({}, {"pixels": "0..1", "output": "gone"}, "nothing in it is named 'gone'"),
+        ({}, {"pixels": "0..1", "layer": "gone"}, "nothing in it is named 'gone'"),
         ({"shape": ["n", 3, SIZE, 2 * SIZE]}, {"pixels": "0..1"}, "sosie gives squares"),
         ({"shape": ["n", "a", "b", "c"]}, {"pixels": "0..1", "size": SIZE}, "--layout"),
         ({"shape": ["n", 3, "b", "c"]}, {"pixels": "0..1"}, "--size"),
@@ -201,17 +201,17 @@ def test_a_keras_model(tmp_path, shop):
     model = keras_pictures(tmp_path / "model.keras", softmax=True)
     brought = bring(tmp_path / "model.keras", "image", tmp_path / "shares")
     assert brought.reads == f"{SIZE} x {SIZE} RGB, nhwc, pixels 0..255"
-    assert "--output pool" in brought.remarks[0]
+    assert "--layer pool" in brought.remarks[0]
     expected = units(model.predict(seen.astype(np.float32), verbose=0))
     np.testing.assert_allclose(load_encoder(tmp_path / "shares").encode(products), expected, atol=1e-5)
-    brought = bring(tmp_path / "model.keras", "image", tmp_path / "maps", Wanted(output="conv"))
+    brought = bring(tmp_path / "model.keras", "image", tmp_path / "maps", Wanted(layer="conv"))
     assert (brought.dim, brought.remarks) == (6, ())
     import keras
 
     maps = keras.Model(model.inputs[0], model.get_layer("conv").output).predict(seen.astype(np.float32), verbose=0)
     np.testing.assert_allclose(load_encoder(tmp_path / "maps").encode(products), units(maps.mean((1, 2))), atol=1e-5)
     with pytest.raises(EncoderError, match=r"no layer 'gone'; it has .*conv"):
-        bring(tmp_path / "model.keras", "image", tmp_path / "gone", Wanted(output="gone"))
+        bring(tmp_path / "model.keras", "image", tmp_path / "gone", Wanted(layer="gone"))
     keras_pictures(tmp_path / "plain.keras", scaled=False)
     with pytest.raises(EncoderError, match="--pixels"):
         bring(tmp_path / "plain.keras", "image", tmp_path / "gone")
@@ -265,5 +265,5 @@ def test_a_folder_of_pictures_of_hugging_face(tmp_path, shop):
     )  # its weights have no pooler: a random one must not be used
     np.testing.assert_allclose(load_encoder(tmp_path / "folder").encode(products), expected, atol=1e-5)
     assert brought.dim == 16
-    with pytest.raises(EncoderError, match="one output"):
-        bring(folder, "image", tmp_path / "other", Wanted(output="pooled"))
+    with pytest.raises(EncoderError, match="'layer' names a part"):
+        bring(folder, "image", tmp_path / "other", Wanted(layer="pooled"))

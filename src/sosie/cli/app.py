@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, building, health, measuring, training
+from sosie.cli import asking, bringing, building, health, measuring, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ for verb in (
     measuring.compare,
     measuring.tune,
     training.train,
+    bringing.bring,
     health.calibrate,
     health.health,
     building.rollback,

@@ -64,7 +64,7 @@ def made_from(config: Config, signal: str) -> dict[str, object]:
     """The settings that a signal's vectors depend on: not its weight, and what is in a folder is said there."""
     named = getattr(config.signals, signal)
     if signal in BUILT_IN and named.encoder not in BUILT_IN[signal]:
-        return {"encoder": named.encoder}
+        return {"encoder": named.encoder} | ({"dim": named.dim} if signal == "image" else {})
     own: dict[str, object] = named.model_dump(exclude={"enabled", "weight"})
     if signal == "reviews":
         own |= {"encoder": _meaning_chosen(config), "precision": config.signals.text.precision}

@@ -7,7 +7,7 @@ from sosie.encoders.attributes import Attributes
 from sosie.encoders.category import Category
 from sosie.encoders.colour import Colour
 from sosie.encoders.image import Image
-from sosie.encoders.learned import LearnedPictures, LearnedTexts
+from sosie.encoders.learned import BroughtPictures, LearnedPictures, LearnedTexts
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
 from sosie.encoders.price import Price
@@ -32,6 +32,7 @@ ALONE: dict[str, type[Encoder]] = {
         Attributes,
         Reviews,
         LearnedPictures,
+        BroughtPictures,
         LearnedTexts,
     )
 }

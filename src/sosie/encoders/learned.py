@@ -88,6 +88,12 @@ class LearnedPictures(Image):
         return self._exact_convolutions
 
 
+class BroughtPictures(LearnedPictures):
+    """The same with a network that was made elsewhere: its vectors are brought to the catalogue's main directions."""
+
+    name = "brought-pictures"
+
+
 class LearnedTexts(MiniLM):
     """Encoder of the signal "text" with an exported network: `tokens` and `mask`, int64 (n, length) -> (n, dim).
 
@@ -136,6 +142,10 @@ class LearnedTexts(MiniLM):
     @cached_property
     def _vocabulary_file(self) -> Path:
         return self._tokenizer_path
+
+    def encode_tokens(self, tokens: Tokens, mask: Tokens) -> Matrix:
+        """Unit vectors of token numbers and their mask, both (n, length), marks included, (n, dim)."""
+        return self._run(tokens, mask)
 
     def _run(self, tokens: Tokens, mask: Tokens) -> Matrix:
         return unit_rows(super()._run(tokens, mask))  # windows of a text count by their length alone

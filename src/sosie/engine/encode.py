@@ -6,6 +6,7 @@ import numpy as np
 
 from sosie.config import Config
 from sosie.encoders.image import Image
+from sosie.encoders.learned import BroughtPictures
 from sosie.encoders.learned_products import LearnedProducts
 from sosie.store import VectorCache
 from sosie.types import Encoder, Matrix, Product
@@ -55,4 +56,4 @@ def is_cached(encoder: Encoder) -> bool:
 
 def kept_directions(config: Config, encoder: Encoder | None) -> int:
     """How many main directions a signal's scale keeps, 0 = all as they are: what was learned is not projected."""
-    return config.signals.image.dim if type(encoder) is Image else 0
+    return config.signals.image.dim if type(encoder) in (Image, BroughtPictures) else 0

@@ -13,7 +13,7 @@ from sosie.encoders.brought.graphs import Graph, open_graph, picture_graph, text
 from sosie.encoders.brought.pixels import PREPROCESSOR, PictureInput, Said, picture_input, preprocessing
 from sosie.encoders.brought.texts import CONFIG, MODULES, VOCABULARY, read_text_folder
 from sosie.encoders.export import exported, file_key, kept
-from sosie.encoders.learned import LearnedPictures, LearnedTexts
+from sosie.encoders.learned import BroughtPictures, LearnedTexts
 from sosie.encoders.minilm import open_tokenizer
 from sosie.encoders.runtime import Precision, Runtime
 from sosie.encoders.state import digest, unit_rows
@@ -37,7 +37,7 @@ class Wanted:
     size: int = 0  # pixels a side
     layout: str = ""  # nchw, nhwc
     pixels: str = ""  # what numbers stand for: see RANGES
-    output: str = ""  # of an ONNX file, or a layer of a Keras model
+    layer: str = ""  # whose answer is taken: a layer of a Keras model, a tensor of an ONNX file
     tokenizer: Path | None = None  # of an ONNX file of texts
     precision: Precision = "fp32"
 
@@ -81,9 +81,9 @@ def bring(source: str | Path, signal: str, folder: str | Path, wanted: Wanted = 
         raise EncoderError(f"{folder}: is there already; give the encoder another folder, or remove this one.")
     found = _pictures(source, wanted) if signal == "image" else _texts(source, wanted)
     dim = _checked(found, source)
-    encoder: LearnedPictures | LearnedTexts
+    encoder: BroughtPictures | LearnedTexts
     if found.vocabulary is None:
-        encoder = LearnedPictures(found.network, dim, found.size, wanted.precision)
+        encoder = BroughtPictures(found.network, dim, found.size, wanted.precision)
     else:
         encoder = LearnedTexts(found.network, found.vocabulary, dim, wanted.precision, longest=found.longest)
     partial = folder.with_name(f"{folder.name}.partial")
@@ -99,16 +99,16 @@ def _pictures(source: Path, wanted: Wanted) -> _Found:
     if kind == "ONNX":
         graph = open_graph(source)
         beside = [preprocessing(place / PREPROCESSOR) for place in (source.parent, source.parent.parent)]
-        content, input, name = picture_graph(graph, [said, *beside], wanted.output)
+        content, input, name = picture_graph(graph, [said, *beside], wanted.layer)
         return _Found(kind, _kept(graph, content), input.told, _shares(graph, name), input.size)
-    if wanted.output and kind != "Keras":
-        raise EncoderError(f"{source}: 'output' names a part of ONNX files and Keras models; {kind} has one output.")
+    if wanted.layer and kind != "Keras":
+        raise EncoderError(f"{source}: 'layer' names a part of ONNX files and Keras models, not of {kind}.")
     key = f"{VERSION} {_content(source)} {wanted}"
     remarks: tuple[str, ...] = ()
     if kind == "Keras":
         from sosie.encoders.networks.keras_model import KerasNetwork, open_keras, takes_bytes
 
-        model, told = open_keras(source, wanted.output)
+        model, told = open_keras(source, wanted.layer)
         own = Said(pixels="0..255" if takes_bytes(model) else "")
         input = picture_input(tuple(model.inputs[0].shape), False, [said, own], source)
         network: nn.Module = KerasNetwork(model)
@@ -134,7 +134,7 @@ def _texts(source: Path, wanted: Wanted) -> _Found:
         raise EncoderError("Size, layout and pixels are of pictures; the signal 'text' reads words.")
     if kind == "ONNX":
         graph = open_graph(source)
-        content, name, averaged = text_graph(graph, wanted.output)
+        content, name, averaged = text_graph(graph, wanted.layer)
         vocabulary = _beside(source, wanted.tokenizer)
         reads = f"texts; {f'the vectors of its tokens, {name}, averaged' if averaged else name}"
         return _Found(kind, _kept(graph, content), reads, vocabulary=_plain(vocabulary, False))
@@ -206,7 +206,9 @@ def _kept(graph: Graph, content: bytes) -> Path:
 def _shares(graph: Graph, name: str) -> tuple[str, ...]:
     if graph.made_by(name) != "Softmax":
         return ()
-    return (f"'{name}' gives shares of classes, which tell little of likeness; an output before it may be better.",)
+    return (
+        f"'{name}' gives shares of classes, which tell little of likeness; a tensor before it may be better: --layer.",
+    )
 
 
 def _beside(source: Path, tokenizer: Path | None) -> Path:

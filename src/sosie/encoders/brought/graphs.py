@@ -68,7 +68,7 @@ def open_graph(source: Path) -> Graph:
     return graph
 
 
-def picture_graph(graph: Graph, says: Sequence[Said], output: str) -> tuple[bytes, PictureInput, str]:
+def picture_graph(graph: Graph, says: Sequence[Said], layer: str) -> tuple[bytes, PictureInput, str]:
     """An ONNX file that takes `pixels`, uint8 (n, size, size, 3), and gives `output`, (n, dim); and how it was read.
 
     `says` comes before what the file itself says; maps are averaged. The text names the output that was taken.
@@ -84,12 +84,10 @@ def picture_graph(graph: Graph, says: Sequence[Said], output: str) -> tuple[byte
     notes = {note.key: note.value for note in graph.model.metadata_props}
     own = Said(int(notes.get("size", "0")), notes.get("layout", ""), notes.get("pixels", ""))
     wanted = picture_input(graph.axes(entry) or [], takes_bytes, [*says, own], graph.source)
-    name = _output(graph, output or notes.get("output", ""))
+    name = _output(graph, layer or notes.get("layer", ""))
     axes = graph.axes(name)
     if axes is not None and len(axes) not in (2, 4):
-        raise EncoderError(
-            f"{graph.source}: '{name}' has {len(axes)} axes; a vector a picture is needed: say --output."
-        )
+        raise EncoderError(f"{graph.source}: '{name}' has {len(axes)} axes; a vector a picture is needed: say --layer.")
 
     mean, std = (np.array(part, np.float32) for part in wanted.pixels)
     arrays = {"white": np.float32(255), "mean": mean, "std": std, "luma": np.array(LUMA, np.float32)[:, None]}
@@ -111,7 +109,7 @@ def picture_graph(graph: Graph, says: Sequence[Said], output: str) -> tuple[byte
     return _framed(graph, inputs, before, after, arrays), wanted, name
 
 
-def text_graph(graph: Graph, output: str) -> tuple[bytes, str, bool]:
+def text_graph(graph: Graph, layer: str) -> tuple[bytes, str, bool]:
     """An ONNX file that takes `tokens` and `mask`, int64 (n, length), and gives `output`, (n, dim).
 
     Also the name of the output that was taken, and whether it is a vector a token: these are averaged.
@@ -126,7 +124,7 @@ def text_graph(graph: Graph, output: str) -> tuple[bytes, str, bool]:
             f"{graph.source}: takes {', '.join(graph.inputs)}; a network of texts takes {TOKENS[0]}, and may take "
             f"{MASK[0]} and {KINDS[0]}."
         )
-    name = _output(graph, output or next((name for name in PREFERRED if name in graph.outputs), ""))
+    name = _output(graph, layer or next((name for name in PREFERRED if name in graph.outputs), ""))
     axes = graph.axes(name) or [None, None]
     if len(axes) not in (2, 3):
         raise EncoderError(f"{graph.source}: '{name}' has {len(axes)} axes; a vector a text or token is needed.")
@@ -157,7 +155,7 @@ def _output(graph: Graph, named: str) -> str:
             )
         return named
     if len(graph.outputs) != 1:
-        raise EncoderError(f"{graph.source}: gives {', '.join(graph.outputs)}; say which: --output.")
+        raise EncoderError(f"{graph.source}: gives {', '.join(graph.outputs)}; say which: --layer.")
     return graph.outputs[0]
 
 

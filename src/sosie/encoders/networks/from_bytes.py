@@ -34,5 +34,5 @@ class FromBytes(nn.Module):
             return found.mean((2, 3) if first else (1, 2))
         if not isinstance(found, Tensor) or found.ndim != 2:
             what = f"{found.ndim} axes" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-            raise EncoderError(f"The network gives {what}; a vector a picture is needed: name an output, --output.")
+            raise EncoderError(f"The network gives {what}; a vector a picture is needed: name a layer, --layer.")
         return found

@@ -31,8 +31,8 @@ class KerasNetwork(nn.Module):
         return found
 
 
-def open_keras(file: Path, output: str = "") -> tuple[Any, list[str]]:
-    """A Keras model in evaluation mode, up to the layer `output` where one is named, and remarks on it.
+def open_keras(file: Path, layer: str = "") -> tuple[Any, list[str]]:
+    """A Keras model in evaluation mode, up to `layer` where one is named, and remarks on it.
 
     Raises EncoderError: damaged, of other code than Keras' own, of several inputs or outputs, no such layer.
     """
@@ -42,21 +42,21 @@ def open_keras(file: Path, output: str = "") -> tuple[Any, list[str]]:
         model = keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds
         raise EncoderError(f"{file}: can't be opened by Keras {keras.__version__} ({_short(error)}).") from error
-    names = [layer.name for layer in model.layers]
-    if output and output not in names:
-        raise EncoderError(f"{file}: has no layer '{output}'; it has {', '.join(names)}.")
+    names = [part.name for part in model.layers]
+    if layer and layer not in names:
+        raise EncoderError(f"{file}: has no layer '{layer}'; it has {', '.join(names)}.")
     try:
         inputs, outputs = list(model.inputs), list(model.outputs)
-        if output:
-            found = model.get_layer(output).output
+        if layer:
+            found = model.get_layer(layer).output
             outputs = found if isinstance(found, list) else [found]
         if len(inputs) != 1 or len(outputs) != 1:
             raise EncoderError(
                 f"{file}: has {len(inputs)} inputs and {len(outputs)} outputs, not one of each; "
-                f"name a layer with --output: {', '.join(names)}."
+                f"name a layer with --layer: {', '.join(names)}."
             )
-        remarks = _remarks(model, output)
-        return (keras.Model(inputs[0], outputs[0]) if output else model).eval(), remarks
+        remarks = _remarks(model) if not layer else []
+        return (keras.Model(inputs[0], outputs[0]) if layer else model).eval(), remarks
     except (AttributeError, ValueError) as error:  # a model that is a class of its own has neither until it is called
         raise EncoderError(f"{file}: is no model made of layers one after the other ({_short(error)}).") from error
 
@@ -114,14 +114,14 @@ def _import_keras() -> Any:  # noqa: ANN401 (a module)
     return keras
 
 
-def _remarks(model: Any, output: str) -> list[str]:  # noqa: ANN401
+def _remarks(model: Any) -> list[str]:  # noqa: ANN401
     last = model.layers[-1]
     activation = getattr(getattr(last, "activation", None), "__name__", "")
-    if output or (activation != "softmax" and type(last).__name__ != "Softmax"):
+    if activation != "softmax" and type(last).__name__ != "Softmax":
         return []
     return [
         f"Its last layer gives shares of classes, which tell little of likeness; a layer before it may be better: "
-        f"--output {model.layers[-2].name if len(model.layers) > 1 else last.name}."
+        f"--layer {model.layers[-2].name if len(model.layers) > 1 else last.name}."
     ]
 
 
