@@ -54,14 +54,14 @@ def shop(folder, **columns):
     )
 
 
-def fitted(store, truth, recipe=RECIPE):
+def fitted(store, truth, recipe=RECIPE, network=None):
     """A lesson, and what fitting a network to it came to; nothing is exported."""
     torch.set_num_threads(1)  # of tiny steps, whose threads would mostly wait for one another
     lesson = lesson_of(store.snapshot, truth, recipe)
     with TemporaryDirectory() as folder:
         material = gather(store, store.snapshot, lesson, recipe, Path(folder), quiet)
         course = course_of(lesson, material, recipe, Path(folder), {})
-        network = make_network(recipe, material.parts, sample_of(material))
+        network = network or make_network(recipe, material.parts, sample_of(material))
         return lesson, fit(network, course, quiet)
 
 

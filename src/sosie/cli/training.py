@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sosie.cli.measuring import Kinds, Labels, Links, Pairs, command_line
+from sosie.cli.measuring import At, Events, Kinds, Labels, Links, Pairs, command_line
 from sosie.cli.options import DEFAULT, Json, StoreOption
 
 
@@ -19,6 +19,8 @@ def train(
     pairs: Pairs = None,
     links: Links = None,
     kind: Kinds = [],  # noqa: B006
+    events: Events = None,
+    at: At = "last",
     split: Annotated[
         str, typer.Option("--split", metavar="COLUMN", help="Column that tells train and val; test is never read.")
     ] = "",
@@ -44,16 +46,17 @@ def train(
     from sosie.evaluate.task import TaskOptions
 
     try:
-        from sosie.train.recipe import changed, chosen_recipe, read_recipe
+        from sosie.train.recipe import changed, chosen_recipe, suited
         from sosie.train.run import TrainOptions
         from sosie.train.run import train as train_on
     except ModuleNotFoundError as error:
         raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
 
     opened = Store(store)
-    truth = Truth(tuple(label), pairs=pairs, links=links, options=TaskOptions(split=split, kinds=tuple(kind)))
+    options_of = TaskOptions(split=split, kinds=tuple(kind), at=at)
+    truth = Truth(tuple(label), pairs=pairs, links=links, events=events, options=options_of)
     named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
-    wanted = changed(read_recipe(named), _settings(set_, epochs), "--set")
+    wanted = changed(suited(named, truth), _settings(set_, epochs), "--set")
     options = TrainOptions(name or Path(named).stem, activate, processes, wandb, command_line())
     if not as_json:
         print_recipe(named, why, wanted)

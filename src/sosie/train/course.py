@@ -7,11 +7,13 @@ import numpy as np
 
 from sosie.scoring import apply_scale, fit_scale
 from sosie.train.fit import Course, Embed
-from sosie.train.inputs import Vectors
+from sosie.train.inputs import Looks, Vectors
+from sosie.train.judging import LookJudge
 from sosie.train.lesson import Lesson
 from sosie.train.material import Material
 from sosie.train.recipe import Recipe
 from sosie.train.teaching import Teaching
+from sosie.train.tokens import Texts, token_vectors
 from sosie.types import Matrix, Rows
 
 SAMPLE = 10_000  # vectors from which the maps of a network begin
@@ -20,7 +22,7 @@ SAMPLE = 10_000  # vectors from which the maps of a network begin
 def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key: Mapping[str, str]) -> Course:
     """A lesson as a training: objectives, batches, what judges. Raises TrainingError where nothing is to be learnt."""
     good = material.good[: material.learnt]
-    teaching = Teaching(lesson.known, np.arange(material.learnt), good, recipe)
+    teaching = Teaching(lesson.known, material.product, good, recipe)
     first = teaching.first
     among = np.flatnonzero(first >= 0)
 
@@ -32,7 +34,7 @@ def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key
 
     def judged(embed: Embed) -> float:
         assert judge is not None
-        return judge.figure(vectors_to_judge(lesson, material, embed))
+        return judge.figure(vectors_to_judge(lesson, material, recipe, embed))
 
     return Course(
         recipe,
@@ -47,20 +49,43 @@ def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key
     )
 
 
-def vectors_to_judge(lesson: Lesson, material: Material, embed: Embed) -> Matrix:
+def vectors_to_judge(lesson: Lesson, material: Material, recipe: Recipe, embed: Embed) -> Matrix:
     """The vectors a judge asks for, scaled as a store scales them; zeros where a product has none."""
-    assert lesson.judge is not None
-    order = np.argsort(material.rows, kind="stable")
-    items = order[np.searchsorted(material.rows, lesson.judge.rows, sorter=order)]
+    judge = lesson.judge
+    assert judge is not None
+    items = _items(material, judge.rows)
     there = material.good[items]
     found = embed(items[there])
     vectors = np.zeros((len(items), found.shape[1]), np.float32)
     vectors[there] = found
+    if isinstance(judge, LookJudge):
+        vectors = np.concatenate([vectors, _looks(judge, material, recipe, embed, found.shape[1])])
     return apply_scale(vectors, fit_scale(found))
 
 
+def _looks(judge: LookJudge, material: Material, recipe: Recipe, embed: Embed, dim: int) -> Matrix:
+    """Embeddings of other looks: of another photo, or, where there is none, of an augmentation."""
+    photos = material.looks if len(material.looks) else np.full(len(judge.looks), -1)
+    items = np.where(photos >= 0, photos, _items(material, judge.looks))
+    vectors = np.zeros((len(items), dim), np.float32)
+    for chosen, inputs in ((photos >= 0, None), (photos < 0, Looks(material.inputs, recipe.epochs))):
+        chosen = chosen & material.good[items]
+        if chosen.any():
+            vectors[chosen] = embed(items[chosen], inputs)
+    return vectors
+
+
+def _items(material: Material, rows: Rows) -> Rows:
+    """The first item of each row of the snapshot."""
+    order = np.argsort(material.rows, kind="stable")
+    items: Rows = order[np.searchsorted(material.rows, rows, sorter=order)]
+    return items
+
+
 def sample_of(material: Material) -> Mapping[str, Matrix]:
-    """Vectors from which the maps of a network of vectors begin: of products that are learnt from."""
+    """Vectors from which a network begins: those of products that are learnt from, or those of "tokens"."""
+    if isinstance(material.inputs, Texts):
+        return {"tokens": token_vectors(material.inputs, np.arange(material.learnt))}
     if not isinstance(material.inputs, Vectors):
         return {}
     step = max(1, material.learnt // SAMPLE)

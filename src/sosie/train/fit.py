@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,7 +30,11 @@ KEEP_EVERY = 120.0  # seconds between checkpoints within an epoch
 EMBEDDED = 64  # items that are embedded at a time
 
 
-Embed = Callable[[Rows], Matrix]  # items -> their embeddings, of unit length
+class Embed(Protocol):
+    """Items -> their embeddings, of unit length, as the network sees them or as other inputs show them."""
+
+    def __call__(self, items: Rows, inputs: Inputs | None = None) -> Matrix:
+        """(items, dim)."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +240,8 @@ class _Watch(Callback):
         else:
             self.fruitless += 1
 
-    def _embed(self, items: Rows) -> Matrix:
-        return embed(self.network, self.course.inputs, items)
+    def _embed(self, items: Rows, inputs: Inputs | None = None) -> Matrix:
+        return embed(self.network, inputs or self.course.inputs, items)
 
     def _save(self, trainer: Trainer) -> None:
         self._saved = time.monotonic()

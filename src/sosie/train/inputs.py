@@ -78,6 +78,25 @@ class Vectors:
         return dict(fetched)
 
 
+class Looks:
+    """Another look at each item, the same whenever asked: drawn by the augmentation of the last epoch."""
+
+    def __init__(self, inputs: Inputs, epochs: int) -> None:
+        self._inputs, self._epoch = inputs, epochs - 1
+
+    def fetch(self, items: Rows) -> Tensors:
+        """As it is kept."""
+        return self._inputs.fetch(items)
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """Drawn anew."""
+        return self._inputs.learning(fetched, epoch, generator)
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """The other look."""
+        return self._inputs.learning(fetched, self._epoch, Generator().manual_seed(0))
+
+
 def decode(
     refs: Sequence[str], side: int, folder: Path, problems: dict[str, str], progress: Progress
 ) -> tuple[NDArray[np.uint8], Mask]:
@@ -91,6 +110,7 @@ def decode(
         good = np.zeros(len(refs), np.bool_)
         partial = file.with_suffix(".partial")
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(refs), side, side, 3))
             for places, read in read_pictures(refs, lambda p: middle_square(p, side), side, problems):
                 pixels[places], good[places] = read, True

@@ -25,6 +25,7 @@ from sosie.types import Encoder, Matrix, Rows, Vector
 
 Values = NDArray[np.float64]
 AP = "ap"
+LOOKS = 1_000  # products, at most, that are looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,41 @@ class PairJudge:
         a, b = (vectors[np.searchsorted(self.rows, side)] for side in (self.pairs.a, self.pairs.b))
         cosines: Vector = np.einsum("ij,ij->i", a, b)
         return cosines
+
+
+@dataclass(frozen=True, eq=False)
+class LookJudge:
+    """Products kept back, each of which another look at it is to find: another photo, or an augmentation.
+
+    It says that something is learnt, not how good it is. `figure` takes the looks' vectors behind the rows' own.
+    """
+
+    rows: Rows
+    looks: Rows  # (looks,) rows that are looked at again
+    groups: NDArray[np.int64]  # (rows,) variants share one, and are as right
+
+    @property
+    def measure(self) -> str:
+        """Share of the looks to which the product itself is nearest."""
+        return "found again"
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, held: Rows) -> "LookJudge":
+        """A judge by some of the products kept back."""
+        rows = held[np.unique(np.linspace(0, len(held) - 1, min(len(held), LOOKS)).astype(np.int64))]
+        return cls(rows, rows, snapshot.groups[rows].astype(np.int64))
+
+    def figure(self, vectors: Matrix) -> float:
+        """The share; a look that can't be embedded counts neither way."""
+        own, looks = vectors[: len(self.rows)], vectors[len(self.rows) :]
+        found = np.where(own.any(axis=1), looks @ own.T, np.float32(-2)).argmax(axis=1)
+        right = self.groups[found] == self.groups[np.searchsorted(self.rows, self.looks)]
+        there = looks.any(axis=1)
+        return float(right[there].mean()) if there.any() else 0.0
+
+    def beside(self, snapshot: Snapshot, vectors: Matrix, signals: Sequence[str]) -> tuple[Beside, ...]:
+        """Nothing: the store's own vectors are of the products, not of other looks at them."""
+        return ()
 
 
 def _said(scores: Vector | Values) -> Said:

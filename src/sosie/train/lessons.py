@@ -8,12 +8,12 @@ from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
 from sosie.train.doubts import remarks
-from sosie.train.lesson import BATCH, Lesson, guards, parted
+from sosie.train.judging import LookJudge
+from sosie.train.lesson import Lesson, guards, parted
 from sosie.train.lesson_events import events_lesson
 from sosie.train.lesson_labels import labels_lesson
 from sosie.train.lesson_pairs import links_lesson, pairs_lesson
 from sosie.train.recipe import Recipe
-from sosie.types import Product, Rows
 
 
 def lesson_of(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
@@ -28,31 +28,26 @@ def lesson_of(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
 
 
 def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
-    match truth.given:
+    given = truth.given if _told(truth) else ""
+    match given:
         case "pairs":
             return pairs_lesson(snapshot, truth, recipe.seed)
         case "events":
             return events_lesson(snapshot, truth)
         case "qrels":
             raise TrainingError("nothing is learnt from judgements of words; give labels, pairs, links or events.")
-        case "":
-            rows = np.flatnonzero(snapshot.alive)
-            return Lesson(rows, (guards(snapshot, rows),), None, "the products themselves")
     parts = parted(snapshot, truth, recipe.seed)
-    if truth.given == "links":
+    if given == "links":
         lesson = links_lesson(snapshot, truth, parts)
-    else:
+    elif given == "labels":
         lesson = labels_lesson(snapshot, truth, parts, unlabelled=recipe.views > 0)
+    else:
+        rows = np.flatnonzero(parts.learning)
+        judge = LookJudge.of(snapshot, np.flatnonzero(parts.held)) if recipe.sees != "vectors" else None
+        lesson = Lesson(rows, (guards(snapshot, rows),), judge, "the products themselves")
     return replace(lesson, notes=(*parts.notes, *lesson.notes))
 
 
-def pictures_of(snapshot: Snapshot, rows: Rows) -> list[str]:
-    """The first picture of each product, "" where it has none."""
-    refs: list[str] = []
-    for start in range(0, len(rows), BATCH):
-        refs += [_first(product) for product in snapshot.products(rows[start : start + BATCH])]
-    return refs
-
-
-def _first(product: Product) -> str:
-    return product.images[0] if product.images else ""
+def _told(truth: Truth) -> bool:
+    """Whether anything is said of products; if not, they can still be parted by a column of splits."""
+    return bool(truth.labels or truth.pairs or truth.qrels or truth.links or truth.events)

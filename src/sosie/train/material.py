@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,24 +11,34 @@ from sosie.encoders import load_encoder
 from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.store import Snapshot
+from sosie.text import product_text
 from sosie.train.inputs import SPARE, Inputs, Pictures, Vectors, decode, vectors_of
-from sosie.train.lesson import Lesson
-from sosie.train.lessons import pictures_of
+from sosie.train.judging import LookJudge
+from sosie.train.lesson import BATCH, Lesson
 from sosie.train.recipe import Recipe
+from sosie.train.text_networks import begin_vocabulary, longest_of
+from sosie.train.tokens import Texts
+from sosie.train.words import Text, text_of
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """All products of a training as items: those learnt from come first."""
+    """All that a training looks at as items: those learnt from come first, and of these each product's first photo."""
 
     rows: Rows  # (items,) of the snapshot
-    learnt: int  # how many are learnt from
+    product: Rows  # (items learnt from,) number of the product of the lesson; other photos of it are items, too
     good: Mask  # (items,) that have what the network reads
     inputs: Inputs
     parts: Mapping[str, Encoder]  # frozen encoders whose vectors it reads
     signals: tuple[str, ...]  # that the trained encoder stands beside
     notes: tuple[str, ...]
+    looks: Rows  # (looks of the judge,) items that show those products again; -1 where there is no other photo
+
+    @property
+    def learnt(self) -> int:
+        """How many items are learnt from."""
+        return len(self.product)
 
 
 def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run: Path, progress: Progress) -> Material:
@@ -37,6 +48,7 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
     """
     judged = lesson.judge.rows if lesson.judge else np.empty(0, np.int64)
     rows = np.concatenate([lesson.rows, np.setdiff1d(judged, lesson.rows)])
+    product, looks = np.arange(len(lesson.rows)), np.empty(0, np.int64)
     parts: dict[str, Encoder] = {}
     notes: list[str] = []
     inputs: Inputs
@@ -46,14 +58,47 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
             inputs, good = _vectors(store, snapshot, rows, parts, progress)
             signals = recipe.signals
         case "pictures":
-            inputs, good = _pictures(snapshot, rows, recipe, run / "pictures", notes, progress)
+            shown = _shown(snapshot, rows, lesson, recipe.photos)
+            rows, product, looks = shown.rows, shown.product, shown.looks
+            inputs, good = _pictures(shown.refs, recipe, run / "pictures", notes, progress)
             signals = ("image",)
-    learnt = int(good[: len(lesson.rows)].sum())
+        case "texts":
+            inputs, good = _texts(snapshot, rows, len(lesson.rows), recipe, run / "tokenizer.json")
+            signals = ("text",)
+    learnt = len(np.unique(product[good[: len(product)]]))
     if learnt < 2:
         raise TrainingError(f"only {learnt} of the {len(lesson.rows):,} products to learn from have {recipe.sees}.")
     if learnt < len(lesson.rows):
         notes.append(f"{len(lesson.rows) - learnt:,} products to learn from have no {recipe.sees} and are left out.")
-    return Material(rows, len(lesson.rows), good, inputs, parts, signals, tuple(notes))
+    return Material(rows, product, good, inputs, parts, signals, tuple(notes), looks)
+
+
+class _Shown(NamedTuple):
+    """Photos as items."""
+
+    refs: list[str]
+    rows: Rows
+    product: Rows
+    looks: Rows
+
+
+def _shown(snapshot: Snapshot, rows: Rows, lesson: Lesson, most: int) -> _Shown:
+    """First the first photos of the products learnt from, then their others, first ones of the others, other looks."""
+    photos = photos_of(snapshot, rows, most)
+    size = len(lesson.rows)
+    others = [(at, ref) for at in range(size) for ref in photos[at][1:]]
+    product = np.concatenate([np.arange(size), np.array([at for at, _ in others], np.int64)])
+    asked = lesson.judge.looks if isinstance(lesson.judge, LookJudge) else np.empty(0, np.int64)
+    again = photos_of(snapshot, asked, 2)
+    there = np.array([len(those) > 1 for those in again], np.bool_)
+    refs = [*(those[0] for those in photos[:size]), *(ref for _, ref in others), *(those[0] for those in photos[size:])]
+    looks = np.where(there, len(refs) + np.cumsum(there) - 1, -1)
+    return _Shown(
+        refs=[*refs, *(those[1] for those in again if len(those) > 1)],
+        rows=np.concatenate([lesson.rows[product], rows[size:], asked[there]]),
+        product=product,
+        looks=looks,
+    )
 
 
 def _vectors(
@@ -66,13 +111,31 @@ def _vectors(
     return Vectors(matrices), good
 
 
+def _texts(snapshot: Snapshot, rows: Rows, learnt: int, recipe: Recipe, vocabulary: Path) -> tuple[Texts, Mask]:
+    texts: list[Text] = []
+    for start in range(0, len(rows), BATCH):
+        products = snapshot.products(rows[start : start + BATCH])
+        texts += [text_of(product.title, product_text(product)) for product in products]
+    begin_vocabulary(recipe, [text.whole for text in texts[:learnt]], vocabulary)
+    inputs = Texts(texts, vocabulary, recipe.words, longest_of(recipe))
+    return inputs, inputs.good
+
+
 def _pictures(
-    snapshot: Snapshot, rows: Rows, recipe: Recipe, folder: Path, notes: list[str], progress: Progress
+    refs: list[str], recipe: Recipe, folder: Path, notes: list[str], progress: Progress
 ) -> tuple[Pictures, Mask]:
-    refs = pictures_of(snapshot, rows)
     side = max(recipe.final_size, round(SPARE * max(recipe.sizes)))
     problems: dict[str, str] = {}
     pixels, good = decode(refs, side, folder, problems, progress)
     notes += [f"pictures that can't be read are left out: {why}" for why in list(problems.values())[:3]]
     sizes = [recipe.size_at(epoch) for epoch in range(recipe.epochs)]
     return Pictures(pixels, recipe.augmentation, sizes, recipe.final_size), good
+
+
+def photos_of(snapshot: Snapshot, rows: Rows, most: int) -> list[tuple[str, ...]]:
+    """The first photos of each product, `most` at most; one that is "" where it has none."""
+    found: list[tuple[str, ...]] = []
+    for start in range(0, len(rows), BATCH):
+        products = snapshot.products(rows[start : start + BATCH])
+        found += [tuple(dict.fromkeys(product.images))[:most] or ("",) for product in products]
+    return found

@@ -11,25 +11,30 @@ from sosie.config import Settings, Share, explain
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
-from sosie.train.augment import NONE, STANDARD, TINY, Augmentation
-from sosie.train.losses import LossSettings
+from sosie.train.augment import NONE, SELF_SUPERVISED, STANDARD, TINY, Augmentation
+from sosie.train.losses import OF_CLASSES, LossSettings
 from sosie.train.mining import MiningSettings
+from sosie.train.words import WordChanges
 
-Network = Literal["efficientnet-lite0", "residual", "cnn", "head", "multimodal"]
+Network = Literal["efficientnet-lite0", "residual", "cnn", "text-cnn", "gru", "transformer", "head", "multimodal"]
+OF_VECTORS = ("head", "multimodal")
+OF_TEXTS = ("text-cnn", "gru", "transformer")
 Option = bool | int | float | str | tuple[int, ...]
 
 
 class Recipe(Settings):
     """All settings of a training.
 
-    `network` learns from pictures (the first three), or from the vectors that the encoders of `signals` make (head: of
-    one signal; multimodal: of several). `labels`, `towers` are what it learns, each with its weight.
+    `network` learns from pictures (the first three), from texts (the next three), or from the vectors that the encoders
+    of `signals` make (head: of one signal; multimodal: of several). `alike`, `views`, `towers` are what it learns, each
+    with its weight.
     """
 
     network: Network = "head"
     options: Mapping[str, Option] = Field(default_factory=dict)  # of the network
     signals: tuple[str, ...] = ()  # that a network of vectors reads
     dim: Annotated[int, Field(ge=2, le=4096)] = 256
+    keep: Annotated[int, Field(ge=0, le=4096)] = 0  # main directions of the trained embedding that are kept; 0 = all
     freeze: Annotated[int, Field(ge=0)] = 0  # blocks of a pretrained network, from its input on, that stay as they are
 
     alike: Annotated[float, Field(ge=0)] = 1.0  # weight of: what is labelled, paired or linked as alike
@@ -40,8 +45,12 @@ class Recipe(Settings):
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
     augmentation: Augmentation = NONE
 
+    photos: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, at most, that are learnt from as alike
     sizes: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = ()  # pixels a side, each for an equal part of the epochs
     size: Annotated[int, Field(ge=0, le=1024)] = 0  # that the trained network sees; 0 = the last of `sizes`
+
+    words: WordChanges = WordChanges()  # how texts are drawn anew
+    longest: Annotated[int, Field(ge=8, le=512)] = 64  # tokens that are read at once
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch: Annotated[int, Field(ge=2)] = 64
@@ -49,6 +58,7 @@ class Recipe(Settings):
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
     rate: Annotated[float, Field(gt=0)] = 1e-3
     start_rate: Annotated[float, Field(gt=0)] | None = None  # of pretrained weights; None = `rate`
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the rate, for each block further from the output
     decay: Annotated[float, Field(ge=0)] = 1e-4  # of weights
     warmup: Share = 0.1  # share of the steps in which the rate grows; then it falls as a cosine
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # what averaged weights keep each step; 0 = not averaged
@@ -60,9 +70,11 @@ class Recipe(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
-    def sees(self) -> Literal["pictures", "vectors"]:
+    def sees(self) -> Literal["pictures", "texts", "vectors"]:
         """What the network reads."""
-        return "vectors" if self.network in ("head", "multimodal") else "pictures"
+        if self.network in OF_TEXTS:
+            return "texts"
+        return "vectors" if self.network in OF_VECTORS else "pictures"
 
     @property
     def final_size(self) -> int:
@@ -79,26 +91,32 @@ RECIPES: dict[str, Recipe] = {
     "head": Recipe(
         network="head",
         signals=("image",),
-        loss=LossSettings(name="cosface"),
-        epochs=40,
+        options={"hidden": 0},
+        loss=LossSettings(name="supcon"),
+        epochs=100,
         batch=256,
+        items=4,
+        rate=3e-3,
         decay=1e-2,
         average=0.99,
-        patience=8,
+        patience=20,
     ),
     # The pretrained picture network, trained on: an hour for some thousand pictures on two cores.
     "pictures": Recipe(
         network="efficientnet-lite0",
-        loss=LossSettings(name="arcface"),
-        augmentation=STANDARD,
-        sizes=(128, 160),
-        size=192,
-        epochs=20,
-        batch=32,
-        rate=2e-3,
-        start_rate=5e-4,
-        decay=1e-2,
-        average=0.995,
+        dim=1280,
+        keep=256,
+        freeze=8,
+        loss=LossSettings(name="cosface", margin=0.35, temperature=0.04),
+        augmentation=STANDARD.model_copy(update={"rotate": 15.0, "erase": 0.3}),
+        sizes=(160,),
+        size=224,
+        epochs=24,
+        batch=64,
+        rate=1e-3,
+        layer_decay=0.9,
+        decay=0.05,
+        average=0.97,
         validate_every=2,
     ),
     # A residual network from scratch, for tens of thousands of tiny pictures.
@@ -121,6 +139,39 @@ RECIPES: dict[str, Recipe] = {
         sizes=(32,),
         epochs=20,
         optimiser="adam",
+    ),
+    # Small networks of words, from scratch: minutes for some thousand titles.
+    "text-cnn": Recipe(
+        network="text-cnn",
+        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        words=WordChanges(drop=0.2),
+        epochs=10,
+        batch=128,
+        rate=3e-3,
+        decay=1e-2,
+        average=0.98,
+    ),
+    "gru": Recipe(
+        network="gru",
+        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        words=WordChanges(drop=0.2),
+        epochs=10,
+        batch=128,
+        rate=3e-3,
+        decay=1e-2,
+        average=0.98,
+    ),
+    # The pretrained network of English texts (or another: options.folder), trained on.
+    "texts": Recipe(
+        network="transformer",
+        dim=384,
+        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        words=WordChanges(drop=0.1),
+        epochs=5,
+        batch=64,
+        rate=1e-4,
+        decay=1e-2,
+        average=0.98,
     ),
 }
 
@@ -146,6 +197,23 @@ def read_recipe(named: str) -> Recipe:
     if base is not None and base not in RECIPES:
         raise TrainingError(f"{file}: base: there is no recipe '{base}'; there are {', '.join(RECIPES)}.")
     return changed(RECIPES[base] if base else Recipe(), raw, str(file))
+
+
+def suited(named: str, truth: Truth) -> Recipe:
+    """The recipe of a name or file; a ready one with a loss that the truth can be learnt by. Raises as `read_recipe`.
+
+    Only labels have classes: without any, products are compared with each other. Where nothing is told, two
+    augmentations of a picture or a text are alike.
+    """
+    recipe = read_recipe(named)
+    if named not in RECIPES or truth.labels:
+        return recipe
+    changes: dict[str, object] = {}
+    if recipe.loss.name in OF_CLASSES:
+        changes["loss"] = LossSettings()
+    if recipe.sees != "vectors" and not (truth.pairs or truth.links or truth.events):
+        changes |= {"views": 1.0, "augmentation": SELF_SUPERVISED}
+    return recipe.model_copy(update=changes)
 
 
 def changed(recipe: Recipe, values: dict[str, object], source: str) -> Recipe:

@@ -17,6 +17,7 @@ from sosie.evaluate.front import Truth, reproduce
 from sosie.store import Snapshot
 from sosie.train.course import course_of, sample_of, vectors_to_judge
 from sosie.train.fit import Fitted, embed, fit
+from sosie.train.inputs import Inputs
 from sosie.train.judging import Beside
 from sosie.train.lesson import Lesson
 from sosie.train.lessons import lesson_of
@@ -25,7 +26,7 @@ from sosie.train.material import Material, gather
 from sosie.train.networks import check_export, make_network, write_encoder
 from sosie.train.recipe import Recipe
 from sosie.train.report import TrainReport, write_card
-from sosie.types import Progress
+from sosie.types import Matrix, Progress, Rows
 
 RUNS, MODELS = "training", "models"
 
@@ -71,7 +72,7 @@ def train(
     beside_it = model.with_name(f"{model.name}.partial")
     shutil.rmtree(beside_it, ignore_errors=True)
     beside_it.mkdir(parents=True)
-    encoder = write_encoder(beside_it, fitted.network, recipe, material.parts)
+    encoder = write_encoder(beside_it, fitted.network, recipe, material.parts, material.inputs)
     good = np.flatnonzero(material.good)
     export = check_export(encoder, fitted.network, material.inputs, good[:64])
     report = TrainReport(
@@ -80,7 +81,7 @@ def train(
         told=lesson.told,
         recipe=recipe.model_dump(mode="json"),
         products=int(material.good[: material.learnt].sum()),
-        figures=_figures(snapshot, lesson, material, fitted),
+        figures=_figures(snapshot, lesson, material, recipe, fitted),
         before=", ".join(material.signals),
         epochs=fitted.epochs,
         stopped=fitted.stopped,
@@ -102,10 +103,16 @@ def train(
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
 
 
-def _figures(snapshot: Snapshot, lesson: Lesson, material: Material, fitted: Fitted) -> tuple[Beside, ...]:
+def _figures(
+    snapshot: Snapshot, lesson: Lesson, material: Material, recipe: Recipe, fitted: Fitted
+) -> tuple[Beside, ...]:
     if lesson.judge is None:
         return ()
-    vectors = vectors_to_judge(lesson, material, lambda items: embed(fitted.network, material.inputs, items))
+
+    def embedded(items: Rows, inputs: Inputs | None = None) -> Matrix:
+        return embed(fitted.network, inputs or material.inputs, items)
+
+    vectors = vectors_to_judge(lesson, material, recipe, embedded)
     return lesson.judge.beside(snapshot, vectors, material.signals)
 
 
