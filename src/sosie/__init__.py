@@ -6,15 +6,25 @@ from sosie.errors import SosieError
 from sosie.types import Hit, Product, Query
 
 if TYPE_CHECKING:
+    from sosie.encoders.brought import bring
+    from sosie.encoders.function import function_encoder
     from sosie.engine.shop import Store, build
     from sosie.engine.shop import open_store as open  # noqa: A004 - `sosie.open` reads as it should
 
 __version__ = "0.1.0"
-__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "build", "open"]
+__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "bring", "build", "function_encoder", "open"]
 
 
 def __getattr__(name: str) -> object:
     # The engine takes half a second to import: it is fetched when first asked for.
+    if name == "bring":
+        from sosie.encoders.brought import bring
+
+        return bring
+    if name == "function_encoder":
+        from sosie.encoders.function import function_encoder
+
+        return function_encoder
     if name not in {"Store", "build", "open"}:
         raise AttributeError(f"module 'sosie' has no attribute '{name}'")
     from sosie.engine import shop

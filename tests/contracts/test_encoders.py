@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sosie.config import Config, parse_config
 from sosie.encoders import load_encoder, make_encoders
 from sosie.encoders.brought import Wanted, bring
 from sosie.encoders.colour import Colour
+from sosie.encoders.function import function_encoder
 from sosie.encoders.learned import LearnedPictures, LearnedTexts
 from sosie.errors import EncoderError
 from sosie.types import Encoder, Product, Query, Review
@@ -93,6 +95,18 @@ IGNORES: Change = lambda product: replace(  # noqa: E731
 )
 LACKING = Product("nothing")
 
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    """Mean colours of quarters."""
+    return pixels.reshape(len(pixels), 2, 8, 2, 8, 3).mean((2, 4)).reshape(len(pixels), 12) - 100
+
+
+def _words(texts: list[str]) -> np.ndarray:
+    """How often words come, by the rest of a number of theirs."""
+    words = [[crc32(word.encode("utf-8", "replace")) % 64 for word in text.lower().split()] for text in texts]
+    return np.array([np.bincount(numbers, minlength=64) for numbers in words])
+
+
 # id -> settings of the signal, language, catalogue
 CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]] = {
     "image": ("image", {"image": {"size": 64}}, "en", _pictured),
@@ -116,7 +130,14 @@ CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]
     "brought-onnx-texts": ("text", {"text": {"encoder": str(BROUGHT / "onnx-texts")}}, "en", _products),
     "brought-keras": ("image", {"image": {"encoder": str(BROUGHT / "keras")}}, "en", _pictured),
     "brought-sentences": ("text", {"text": {"encoder": str(BROUGHT / "sentences")}}, "en", _products),
+    "function-pictures": ("image", {}, "en", _pictured),
+    "function-texts": ("text", {}, "en", _products),
 }
+FUNCTIONS: dict[str, Callable[[str], Encoder]] = {  # by version, which is all that is known of one
+    "function-pictures": lambda version: function_encoder("image", 12, _colours, "colours", version, size=16),
+    "function-texts": lambda version: function_encoder("text", 64, _words, "words", version),
+}
+KEPT = sorted(set(CASES) - set(FUNCTIONS))  # what a store can hold
 FITTED = {"tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
 OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "image": {"image": {"size": 96}},
@@ -133,12 +154,16 @@ OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "learned-one-part": {"image": {"encoder": str(LEARNED / "pictures")}},
     "brought-keras": {"image": {"encoder": str(BROUGHT / "onnx-pictures")}},
     "brought-sentences": {"text": {"encoder": str(BROUGHT / "onnx-texts")}},
+    "function-pictures": {"image": {"encoder": "another"}},
+    "function-texts": {"text": {"encoder": "another"}},
 }
 
 every = pytest.mark.parametrize("case", CASES)
 
 
 def _make(case: str, settings: dict[str, object] | None = None) -> Encoder:
+    if case in FUNCTIONS:
+        return FUNCTIONS[case]("1" if settings is None else "2")
     signal, own, language, _ = CASES[case]
     config = parse_config({"signals": own if settings is None else settings}, "test")
     return make_encoders(config, language, [signal])[signal]
@@ -216,7 +241,7 @@ def test_the_answer_is_the_same_alone_and_in_a_batch(case: str, fitted: Fitted) 
     assert np.einsum("ij,ij->i", together[:-1], alone).min() >= 0.9999
 
 
-@every
+@pytest.mark.parametrize("case", KEPT)
 def test_what_was_saved_answers_the_same(case: str, fitted: Fitted, tmp_path: Path) -> None:
     encoder, products = fitted(case)
     encoder.save(tmp_path)
@@ -278,7 +303,7 @@ def test_a_catalogue_of_one_product(case: str) -> None:
     np.testing.assert_allclose(matrix[0] @ matrix[1], 1, atol=1e-5)
 
 
-@every
+@pytest.mark.parametrize("case", KEPT)
 @pytest.mark.parametrize("products", [[], [LACKING]], ids=["none", "nothing in it"])
 def test_a_catalogue_of_nothing(case: str, products: list[Product], tmp_path: Path) -> None:
     encoder = _make(case)

@@ -6,6 +6,7 @@ from pathlib import Path
 from sosie.encoders.attributes import Attributes
 from sosie.encoders.category import Category
 from sosie.encoders.colour import Colour
+from sosie.encoders.function import FunctionPictures, FunctionTexts
 from sosie.encoders.image import Image
 from sosie.encoders.learned import BroughtPictures, LearnedPictures, LearnedTexts
 from sosie.encoders.minilm import MiniLM
@@ -34,6 +35,8 @@ ALONE: dict[str, type[Encoder]] = {
         LearnedPictures,
         BroughtPictures,
         LearnedTexts,
+        FunctionPictures,
+        FunctionTexts,
     )
 }
 

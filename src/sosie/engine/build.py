@@ -13,7 +13,7 @@ from sosie.engine.reading import PRESENT, REJECTS, Reading, RejectFile, read_cat
 from sosie.engine.writing import Writing
 from sosie.errors import CatalogueError
 from sosie.store import LocalStore
-from sosie.types import Changes, Progress, Reject
+from sosie.types import Changes, Encoder, Progress, Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class BuildOptions:
     max_rejects: float | None = None  # share; None = as the settings say
     allow_removals: bool = False
     refit: bool = False
+    encoders: Sequence[Encoder] = ()  # in place of those that the settings name; see `sosie.function_encoder`
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def build_store(
         writer.remove(missing)
         language = reading.language or str(store.source.get("language", ""))
         writer.note(source=_source(catalogue, options) | {"language": language})
-        build = Writing(store, writer, config, reading, language, given, progress)
+        build = Writing(store, writer, config, reading, language, given, progress, options.encoders)
         build.run(refit=options.refit)
         changes = writer.changes()
     snapshot = store.snapshot()

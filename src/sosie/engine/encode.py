@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sosie.config import Config
+from sosie.encoders.function import FunctionPictures
 from sosie.encoders.image import Image
 from sosie.encoders.learned import BroughtPictures
 from sosie.encoders.learned_products import LearnedProducts
@@ -56,4 +57,4 @@ def is_cached(encoder: Encoder) -> bool:
 
 def kept_directions(config: Config, encoder: Encoder | None) -> int:
     """How many main directions a signal's scale keeps, 0 = all as they are: what was learned is not projected."""
-    return config.signals.image.dim if type(encoder) in (Image, BroughtPictures) else 0
+    return config.signals.image.dim if type(encoder) in (Image, BroughtPictures, FunctionPictures) else 0

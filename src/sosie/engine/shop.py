@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.encoders import load_encoder
+from sosie.encoders.function import by_signal
 from sosie.engine.build import BuildOptions, BuildReport, build_store, silent
 from sosie.engine.matrix import write_matrix
 from sosie.engine.neighbours import write_neighbours
 from sosie.engine.questions import Answer, answer
-from sosie.errors import QuestionError
+from sosie.engine.reading import PRESENT
+from sosie.errors import EncoderError, QuestionError
 from sosie.store import LocalStore, Snapshot, VectorCache
 from sosie.types import Encoder, Hit, Matrix, Product, Progress, Query
 
@@ -25,11 +27,12 @@ DEFAULT_STORE = Path("sosie.store")
 class Store:
     """A store open for questions. Cheap to keep; sees what later builds write."""
 
-    def __init__(self, folder: Path, report: BuildReport | None = None) -> None:
+    def __init__(self, folder: Path, report: BuildReport | None = None, encoders: Sequence[Encoder] = ()) -> None:
         self.folder = folder
         self.report = report
         self._local = LocalStore.open(folder)
         self._encoder = lru_cache(maxsize=None)(_load)
+        self._own = by_signal(encoders, PRESENT)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -73,7 +76,12 @@ class Store:
         return self._local.cache
 
     def encoder(self, signal: str) -> Encoder:
-        """The frozen encoder of a signal, loaded once. Raises StoreError where its vectors came from elsewhere."""
+        """The frozen encoder of a signal, loaded once. Raises StoreError where its vectors came from elsewhere.
+
+        One that was passed to `sosie.open` comes first; EncoderError where the vectors are another's.
+        """
+        if signal in self._own:
+            return self._passed(signal)
         return self._encoder(self.snapshot.encoder_folder(signal))
 
     def neighbours(self, out: str | Path, k: int = 50, progress: Progress | None = None) -> Path:
@@ -134,6 +142,14 @@ class Store:
             "source": dict(snapshot.manifest.source),
         }
 
+    def _passed(self, signal: str) -> Encoder:
+        state, own = self.snapshot.manifest.signals.get(signal), self._own[signal]
+        if state is None or state.fingerprint != own.fingerprint:
+            raise EncoderError(
+                f"encoders: the store's signal '{signal}' was not made by the one passed; build it with that."
+            )
+        return own
+
     def _row(self, id: str) -> int:
         snapshot = self.snapshot
         row = snapshot.row(id)
@@ -143,9 +159,9 @@ class Store:
         return row
 
 
-def open_store(folder: str | Path = DEFAULT_STORE) -> Store:
-    """Open a store that `build` made. Raises StoreError."""
-    return Store(Path(folder))
+def open_store(folder: str | Path = DEFAULT_STORE, *, encoders: Sequence[Encoder] = ()) -> Store:
+    """Open a store that `build` made; `encoders` are those it can't hold. Raises StoreError."""
+    return Store(Path(folder), encoders=encoders)
 
 
 def build(
@@ -157,11 +173,12 @@ def build(
 ) -> Store:
     """Build or update a store from a catalogue file or a folder of pictures, and open it.
 
-    `options` are the fields of `BuildOptions`: mapping, ignore, images, reviews, vectors, config, ….
+    `options` are the fields of `BuildOptions`: mapping, ignore, images, reviews, vectors, config, encoders, ….
     Raises CatalogueError, StoreError, ConfigError.
     """
-    report = build_store(Path(catalogue), Path(store), BuildOptions(**options), progress)  # type: ignore[arg-type]
-    return Store(Path(store), report)
+    chosen = BuildOptions(**options)  # type: ignore[arg-type]
+    report = build_store(Path(catalogue), Path(store), chosen, progress)
+    return Store(Path(store), report, chosen.encoders)
 
 
 def _load(folder: Path) -> Encoder:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sosie.config import Config
 from sosie.encoders import load_encoder, made_from, make_encoders
+from sosie.encoders.function import by_signal
 from sosie.engine.candidates import build_candidates
 from sosie.engine.encode import encode_products, is_cached, kept_directions
 from sosie.engine.given import Given
@@ -39,10 +40,12 @@ class Writing:
         language: str,
         given: Sequence[Given],
         progress: Progress,
+        encoders: Sequence[Encoder] = (),
     ) -> None:
         self.language = language
         self.store, self.writer, self.config, self.reading, self.progress = store, writer, config, reading, progress
         self.given = {vectors.signal: vectors for vectors in given}
+        self.own = by_signal(encoders, PRESENT)  # passed by the caller, in place of those that the settings name
         self.encoded: dict[str, int] = {}
         self.notes: list[str] = []
         self.unseen: dict[str, str] = {}  # products of which no picture could be read -> their first one
@@ -71,7 +74,11 @@ class Writing:
     def _signals(self, old: Snapshot) -> list[str]:
         """Signals that are switched on and that some product has."""
         settings = self.config.signals
-        on = [s for s in PRESENT if getattr(settings, s).enabled and (s != "learned" or settings.learned.encoder)]
+        on = [
+            s
+            for s in PRESENT
+            if getattr(settings, s).enabled and (s in self.own or s != "learned" or settings.learned.encoder)
+        ]
         return [s for s in on if self._present(s, old)] + sorted(
             {*self.given, *(s for s in old.signals if s not in PRESENT)}
         )
@@ -88,6 +95,8 @@ class Writing:
         state = old.manifest.signals.get(signal)
         if state is None or old.size == 0:
             return True
+        if signal in self.own:
+            return refit or state.fingerprint != self.own[signal].fingerprint
         if signal in PRESENT:
             return refit or made_from(self.config, signal) != made_from(old.config, signal)
         return signal in self.given and self.given[signal].dim != state.dim
@@ -95,11 +104,14 @@ class Writing:
     def _encoders(self, signals: Sequence[str], old: Snapshot, anew: Collection[str]) -> dict[str, Encoder]:
         """The encoders in use: frozen ones, and new ones fitted once on the whole catalogue."""
         own = [signal for signal in signals if signal in PRESENT]
-        fresh = make_encoders(self.config, self.language, [s for s in own if s in anew], self.store.folder)
+        made = [signal for signal in own if signal in anew and signal not in self.own]
+        passed = {signal: encoder for signal, encoder in self.own.items() if signal in anew}
+        fresh = make_encoders(self.config, self.language, made, self.store.folder) | passed
         for at, encoder in enumerate(fresh.values()):
             self.progress("fitting", at, len(fresh))
             encoder.fit(product for batch in self.writer.products() for product in batch)
-        return {s: fresh[s] if s in fresh else load_encoder(old.encoder_folder(s)) for s in own}
+        in_use = self.own | fresh
+        return {s: in_use[s] if s in in_use else load_encoder(old.encoder_folder(s)) for s in own}
 
     def _raw(self, signal: str, encoder: Encoder | None, products: Sequence[Product]) -> Matrix | None:
         """Vectors as the encoder gives them; None where they should have come with --vectors and did not."""
