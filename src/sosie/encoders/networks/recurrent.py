@@ -1,4 +1,4 @@
-"""Gated recurrent units over the words of a text."""
+"""A recurrent network over words: it reads a text in order, from both ends where wanted."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,64 +6,78 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sosie.encoders.networks.token_vectors import token_vectors
+from sosie.encoders.networks.words import WordVectors, empty_as_zeros, real
 
 
 @dataclass(frozen=True)
-class GruSettings:
-    """`vocabulary` token numbers, of `width` numbers each; `states` of each of the two directions."""
+class RecurrentSettings:
+    """`words` in the vocabulary with padding as 0, `width` numbers a word, `hidden` numbers of state a direction."""
 
-    vocabulary: int
+    words: int
     width: int = 128
     dim: int = 256
-    states: int = 128
-    pooling: Literal["mean", "max", "attention"] = "max"
-    dropout: float = 0.3
+    hidden: int = 128
+    both: bool = True
+    pooling: Literal["mean", "attention"] = "attention"
+    dropout: float = 0.2
 
 
-class Gru(nn.Module):
-    """A text is read from either end (Cho et al., "RNN encoder-decoder", 2014), and its states are pooled.
+class Recurrent(nn.Module):
+    """Word vectors -> GRU -> pooled states -> embedding; padding has to be at the end of a text.
 
-    The way back begins at the text's own last token, so padding changes nothing. Attention weighs states by what they
-    say (Yang et al., "Hierarchical attention networks", 2016). `vectors` (vocabulary, width) are those that tokens
-    begin with, else they are drawn.
+    Cho et al., "Learning phrase representations using RNN encoder–decoder", 2014; attention pooling: Yang et al.,
+    "Hierarchical attention networks for document classification", 2016. The second direction reads each text
+    reversed within its own length, so that padding changes nothing without packed sequences, which can't be exported.
     """
 
-    def __init__(self, settings: GruSettings, vectors: Tensor | None = None) -> None:
+    def __init__(self, settings: RecurrentSettings) -> None:
         super().__init__()
-        both = 2 * settings.states
-        self.tokens = token_vectors(settings.vocabulary, settings.width, vectors)
-        self.there = nn.GRU(settings.width, settings.states, batch_first=True)
-        self.back = nn.GRU(settings.width, settings.states, batch_first=True)
-        self.pooling = settings.pooling
-        self.looks = nn.Sequential(nn.Linear(both, both), nn.Tanh(), nn.Linear(both, 1, bias=False))
-        if settings.pooling != "attention":
-            self.looks = nn.Sequential()
+        self.vectors = WordVectors(settings.words, settings.width)
+        directions = 2 if settings.both else 1
+        self.readers = nn.ModuleList(
+            nn.GRU(settings.width, settings.hidden, batch_first=True) for _ in range(directions)
+        )
+        states = settings.hidden * directions
+        self.attention = (
+            nn.Sequential(nn.Linear(states, settings.hidden), nn.Tanh(), nn.Linear(settings.hidden, 1, bias=False))
+            if settings.pooling == "attention"
+            else None
+        )
         self.dropout = nn.Dropout(settings.dropout)
-        self.head = nn.Linear(both, settings.dim)
+        self.last = nn.Linear(states, settings.dim)
+
+    def start(self, vectors: Tensor) -> None:
+        """Begin with given word vectors (words, width); rows of zeros keep random ones."""
+        self.vectors.start(vectors)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Token numbers (n, length), 0 = padding at the end -> embeddings (n, dim), not normalised."""
-        mask = tokens != 0
-        lengths = mask.sum(1, keepdim=True)
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        mirrored = torch.where(places < lengths, lengths - 1 - places, places)
-        vectors = self.dropout(self.tokens(tokens))
-        back = self.back(_taken(vectors, mirrored))[0]
-        states = torch.cat([self.there(vectors)[0], _taken(back, mirrored)], 2)
-        embeddings: Tensor = self.head(self.dropout(self._pooled(states, mask[:, :, None])))
-        return embeddings
+        """Numbers of words (n, length) int64, 0 = padding -> embeddings (n, dim), not normalised; none = zeros."""
+        kept = real(tokens)
+        words = self.dropout(self.vectors(tokens))
+        states = [self.readers[0](words)[0]]
+        for reader in self.readers[1:]:
+            turned = _reversed(kept)
+            states.append(_in_order(reader(_in_order(words, turned))[0], turned))
+        pooled = self._pooled(torch.cat(states, dim=2), kept)
+        embeddings: Tensor = self.last(self.dropout(pooled))
+        return empty_as_zeros(embeddings, tokens)
 
-    def _pooled(self, states: Tensor, mask: Tensor) -> Tensor:
-        if self.pooling == "max":
-            return states.masked_fill(~mask, -1.0).amax(1)  # states lie between -1 and 1
-        weights = mask / mask.sum(1, keepdim=True).clamp(min=1)
-        if self.pooling == "attention":
-            weights = self.looks(states).masked_fill(~mask, -1e4).softmax(1) * mask
-        pooled: Tensor = (states * weights).sum(1)
-        return pooled
+    def _pooled(self, states: Tensor, kept: Tensor) -> Tensor:
+        if self.attention is None:
+            weights = kept.to(states.dtype)
+        else:
+            scores = self.attention(states)[:, :, 0].masked_fill(~kept, -1e9)
+            weights = torch.exp(scores - scores.amax(1, keepdim=True)) * kept
+        weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-9)
+        return (states * weights[:, :, None]).sum(1)
 
 
-def _taken(vectors: Tensor, places: Tensor) -> Tensor:
-    """Of each text the vectors at its `places`, (n, length, width)."""
-    return vectors.gather(1, places[:, :, None].expand(-1, -1, vectors.shape[2]))
+def _reversed(kept: Tensor) -> Tensor:
+    """Places (n, length) that turn the words of each text around and leave its padding at the end."""
+    at = torch.arange(kept.shape[1], device=kept.device)
+    from_end = kept.sum(1, keepdim=True) - 1 - at
+    return torch.where(from_end >= 0, from_end, at)
+
+
+def _in_order(rows: Tensor, places: Tensor) -> Tensor:
+    return rows.gather(1, places[:, :, None].expand(-1, -1, rows.shape[2]))
