@@ -15,7 +15,7 @@ from sosie.encoders.learned import LearnedTexts
 from sosie.encoders.minilm import package
 from sosie.encoders.networks.embedder import freeze
 from sosie.encoders.networks.hugging_face import PooledTexts, text_network
-from sosie.encoders.networks.recurrent import Gru, GruSettings
+from sosie.encoders.networks.recurrent import Recurrent, RecurrentSettings
 from sosie.encoders.networks.text_cnn import TextCnn, TextCnnSettings
 from sosie.errors import TrainingError
 from sosie.train.options import settings_of
@@ -97,9 +97,9 @@ def make_text_network(recipe: Recipe, vectors: Matrix) -> nn.Module:
     if recipe.network == "transformer":
         return _transformer(recipe)
     given = {"words": len(vectors), "width": vectors.shape[1], "dim": recipe.dim}
-    network: Gru | TextCnn
+    network: Recurrent | TextCnn
     if recipe.network == "gru":
-        network = Gru(settings_of(GruSettings, recipe, given))
+        network = Recurrent(settings_of(RecurrentSettings, recipe, given))
     else:
         network = TextCnn(settings_of(TextCnnSettings, recipe, given))
     network.start(torch.from_numpy(vectors))
