@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sosie.errors import PictureError
 from sosie.media.archive import archive_pixels
+from sosie.media.video import frame_of, open_frame
 
 MAX_PIXELS = 80_000_000
 # Formats of shops; those left out run other programs (EPS), take any bytes for a picture (TGA) or are no photos.
@@ -28,11 +29,15 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 def open_picture(ref: str, *, max_pixels: int = MAX_PIXELS, draft: int | None = None) -> Image.Image:
     """A picture as RGB, upright, transparency on white, the first frame of an animated one.
 
-    `ref` is a path, or `archive#number`. With `draft` the picture may come smaller, no side below `draft`
-    unless it was: JPEG is then decoded at a half, quarter or eighth. A JPEG that breaks off after at least half
-    of its rows has white for the rest. Raises PictureError: missing, a folder, empty, not a picture, too large,
-    damaged, broken off.
+    `ref` is a path, `archive#number`, or a frame of a video as `frame_refs` names it. With `draft` the picture may
+    come smaller, no side below `draft` unless it was: JPEG is then decoded at a half, quarter or eighth. A JPEG that
+    breaks off after at least half of its rows has white for the rest. Raises PictureError: missing, a folder, empty,
+    not a picture, too large, damaged, broken off.
     """
+    frame = frame_of(ref)
+    if frame is not None:
+        _check_file(frame.file)
+        return open_frame(frame, max_pixels)
     path, number = split_ref(ref)
     if number is not None:
         return Image.fromarray(archive_pixels(path, number)).convert("RGB")
@@ -61,6 +66,8 @@ def open_picture(ref: str, *, max_pixels: int = MAX_PIXELS, draft: int | None = 
 
 def picture_size(ref: str) -> tuple[int, int]:
     """Width and height of a picture as its header has them, before it is turned upright. Raises PictureError."""
+    if frame_of(ref) is not None:
+        return open_picture(ref).size
     path, number = split_ref(ref)
     if number is not None:
         height, width = archive_pixels(path, number).shape[:2]
@@ -94,7 +101,8 @@ def picture_problem(ref: str) -> str | None:
 
 def picture_stamp(ref: str) -> str:
     """Cheap identity of a picture: path, size and time of change of its file. Raises PictureError when missing."""
-    path, _ = split_ref(ref)
+    frame = frame_of(ref)
+    path = frame.file if frame is not None else split_ref(ref)[0]
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -109,6 +117,10 @@ def picture_hash(ref: str) -> str:
 
 @lru_cache(maxsize=200_000)
 def _hash(ref: str, stamp: str) -> str:
+    frame = frame_of(ref)
+    if frame is not None:
+        whole = picture_hash(str(frame.file))
+        return blake2b(f"{whole} {frame.number}/{frame.count}".encode(), digest_size=16).hexdigest()
     path, number = split_ref(ref)
     digest = blake2b(digest_size=16)
     if number is not None:
