@@ -133,7 +133,7 @@ def test_limits(red_lime_blue, monkeypatch):
 
 def test_a_frame_far_from_any_whole_one_costs_no_more_than_the_limit(tmp_path, monkeypatch):
     greys = [plain((3 * at, 3 * at, 3 * at)) for at in range(60)]  # too alike for a second whole frame
-    file = clip(tmp_path / "a.mp4", greys, seconds=0.2, rate=5, codec="mpeg4", gop=600)
+    file = clip(tmp_path / "a.mp4", greys, seconds=0.2, rate=5, gop=600)
     monkeypatch.setattr(video, "MAX_DECODED", 12)
     assert round(np.asarray(open_picture(frame_refs(str(file), 1)[0])).mean() / 3) == 11
 
