@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from shop_of import shop_of
+from photo_shop import PHOTOS, SIDE, photo_shop
 from toy_shop import fitted, quiet, truth_of
 
 from sosie.errors import TrainingError
@@ -14,7 +13,6 @@ from sosie.train.material import gather
 from sosie.train.recipe import Recipe
 from sosie.train.teaching import Teaching
 
-PRODUCTS, PHOTOS, SIDE = 200, 3, 24
 RECIPE = Recipe(network="cnn", dim=16, sizes=(SIDE,), photos=PHOTOS, epochs=10, batch=64, rate=3e-3)
 VIEWS = RECIPE.model_copy(update={"photos": 1, "views": 1.0, "augmentation": Augmentation(brightness=0.5, hue=0.3)})
 
@@ -34,22 +32,7 @@ class Small(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Each product is a pattern that is a little lighter than the colour it lies on; that is another in every photo."""
-    folder, draw = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
-    (folder / "pictures").mkdir()
-    cells = []
-    for at in range(PRODUCTS):
-        pattern = draw.random((4, 4, 1)) < 0.5
-        names = [f"pictures/{at}-{photo}.png" for photo in range(PHOTOS if at % 10 else 1)]
-        for name in names:
-            back = draw.integers(0, 200, 3)
-            pixels = np.where(pattern, back + 40, back).astype(np.uint8).repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
-            Image.fromarray(pixels).save(folder / name)
-        cells.append("|".join(names))
-    titles = [f"thing {at}" for at in range(PRODUCTS)]
-    split = ["train" if at % 5 else "test" for at in range(PRODUCTS)]
-    columns = {"title": titles, "images": cells, "split": split, "half": [at % 2 for at in range(PRODUCTS)]}
-    return shop_of(folder, columns, {}, on=("words",), ignore=("split", "half"))
+    return photo_shop(tmp_path_factory.mktemp("photos"))
 
 
 def test_other_photos_of_a_product_are_alike_to_it(store):

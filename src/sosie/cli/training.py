@@ -33,6 +33,10 @@ def train(
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Switch the store to what was learnt.")
     ] = True,
+    preview: Annotated[
+        Path | None,
+        typer.Option("--preview", metavar="FILE", help="Only write a page of what would be learnt from: look first."),
+    ] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="That train together on one machine.")] = 1,
     wandb: Annotated[bool, typer.Option("--wandb", help="Also write for Weights & Biases, offline.")] = False,
     as_json: Json = False,
@@ -57,6 +61,12 @@ def train(
     truth = Truth(tuple(label), pairs=pairs, links=links, events=events, options=options_of)
     named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
     wanted = changed(suited(named, truth), _settings(set_, epochs), "--set")
+    if preview is not None:
+        from sosie.pages import preview_page
+        from sosie.train.preview import preview as preview_of
+
+        show.write_page(preview, preview_page(preview_of(opened.snapshot, truth, wanted, command_line())))
+        return
     options = TrainOptions(name or Path(named).stem, activate, processes, wandb, command_line())
     if not as_json:
         print_recipe(named, why, wanted)
