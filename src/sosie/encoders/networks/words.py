@@ -7,21 +7,26 @@ PADDING = 0
 
 
 class WordVectors(nn.Embedding):
-    """Vectors of words by number; the padding's is zeros and stays so."""
+    """Vectors of words by number; the padding's is zeros and stays so.
+
+    They begin at about unit length: longer ones are hardly moved by learning, and drown what it says of them.
+    """
 
     def __init__(self, words: int, width: int) -> None:
         super().__init__(words, width, padding_idx=PADDING)
+        with torch.no_grad():
+            self.weight *= width**-0.5
 
     @torch.no_grad()
     def start(self, vectors: Tensor) -> None:
-        """Begin with given vectors (words, width), of Word2Vec for instance, brought to numbers of about 1.
+        """Begin with given vectors (words, width), of Word2Vec for instance, brought to unit length on the average.
 
         A row of zeros has no vector given and keeps its random one.
         """
         given = (vectors != 0).any(1)
         given[PADDING] = False
         if given.any():
-            self.weight[given] = vectors[given] / vectors[given].pow(2).mean().sqrt()
+            self.weight[given] = vectors[given] / vectors[given].pow(2).sum(1).mean().sqrt()
 
 
 def real(tokens: Tensor) -> Tensor:
