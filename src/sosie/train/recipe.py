@@ -143,7 +143,7 @@ RECIPES: dict[str, Recipe] = {
     # Small networks of words, from scratch: minutes for some thousand titles.
     "text-cnn": Recipe(
         network="text-cnn",
-        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        loss=LossSettings(name="cross-entropy", temperature=0.1),
         words=WordChanges(drop=0.2),
         epochs=10,
         batch=128,
@@ -153,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "gru": Recipe(
         network="gru",
-        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        loss=LossSettings(name="cross-entropy", temperature=0.1),
         words=WordChanges(drop=0.2),
         epochs=10,
         batch=128,
@@ -165,7 +165,7 @@ RECIPES: dict[str, Recipe] = {
     "texts": Recipe(
         network="transformer",
         dim=384,
-        loss=LossSettings(name="cosface", margin=0.0, temperature=0.1),
+        loss=LossSettings(name="cross-entropy", temperature=0.1),
         words=WordChanges(drop=0.1),
         epochs=5,
         batch=64,
