@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers unit bench-quality docs clean
+.PHONY: help demo test lint types layers unit bench-quality bench-train docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ unit: $(VENV)/dev.stamp ## the tests
 
 bench-quality: $(VENV)/run.stamp ## how good the answers are, on every data set of SOSIE_DATA (../shared/data)
 	@$(VENV)/bin/python benchmarks/quality
+
+bench-train: $(VENV)/dev.stamp ## what training comes to, on every data set; stop it whenever you like, it goes on
+	@$(VENV)/bin/python benchmarks/training
 
 docs: $(VENV)/run.stamp ## write again the pages that are made from the code
 	@for page in cli formats settings; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
