@@ -20,7 +20,7 @@ WHAT = {
     "sale_price": "what it costs now",
     "currency": "of the prices that do not name one",
     "images": "paths or addresses of its pictures",
-    "videos": "addresses of its videos; kept",
+    "videos": "files or addresses of its videos; frames of files count as further pictures",
     "url": "its page in the shop; kept",
     "gtin": "EAN, UPC, ISBN",
     "mpn": "the maker's part number",

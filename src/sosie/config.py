@@ -30,6 +30,7 @@ class ImageSettings(Settings):
     size: Annotated[int, Field(ge=0, le=1024)] = 0  # pixels a side; 0 takes 224, or less where pictures are tiny
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     pictures: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, pooled; the first counts most
+    frames: Annotated[int, Field(ge=0, le=16)] = 2  # of each product's first video, as further pictures
     dim: Annotated[int, Field(ge=0, le=1280)] = 256  # main directions that are kept; 0 keeps all as they are
 
 

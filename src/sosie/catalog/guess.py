@@ -20,6 +20,7 @@ from sosie.types import NOTHING
 NOTHING_GIVEN: Mapping[str, Sequence[str]] = MappingProxyType({})
 ENOUGH = 20  # rows from which a column's statistics say something
 LONG = 120  # characters of a text that is no attribute any more
+_CLIP = re.compile(r"\.(?:mp4|m4v|mov|webm|mkv|avi|ogv|mpe?g|wmv|flv)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*|\d{4}年.*")
 _KANA = re.compile("[ぁ-ヿ]")
@@ -202,7 +203,7 @@ class _Guesser:
         if field in {"title", "text", "more_text", "brand", "currency", "language"}:
             return numbers < 0.9 or field == "title"
         if field in {"url", "videos"}:
-            return sum(is_url(c.strip()) or "/" in c for c in few) > 0.5 * len(few)
+            return sum(is_url(c.strip()) or "/" in c or bool(_CLIP.search(c)) for c in few) > 0.5 * len(few)
         if field == "reviews" and numbers > 0.9:
             if "rating_count" not in self.fields:
                 self._take("rating_count", [column])

@@ -78,7 +78,8 @@ class Parser:
         rating = read("rating", lambda value: parse_rating(value, self.plan.scale))
         count = read("rating_count", parse_count)
         told = (*self._reviews(row), *reviews)
-        images = self._images(row, number, faults)
+        images = self._files("images", row, number, faults)
+        videos = self._files("videos", row, number, faults)
         attributes, other = self._attributes(row)
         category = self._category(row)
         brand = "" if nothing(named := cell("brand")) else _clean(named)
@@ -102,7 +103,7 @@ class Parser:
             other=other,
             identifiers=self._identifiers(row),
             images=images,
-            videos=tuple(ref for name in fields.get("videos", ()) for ref in split_pictures(row[name])),
+            videos=videos,
             reviews=told,
             rating=_mean(told) if rating is None else rating,
             rating_count=int(count) if count is not None else len(told) or None,
@@ -159,17 +160,18 @@ class Parser:
         paths = (p for name in columns if row[name] for p in parse_category(_clean(row[name]), plan.styles[name]))
         return tuple(dict.fromkeys(paths))
 
-    def _images(self, row: Row, number: int, faults: list[Reject]) -> tuple[str, ...]:
+    def _files(self, field: str, row: Row, number: int, faults: list[Reject]) -> tuple[str, ...]:
+        """Pictures or videos, each once: absolute paths, and addresses of videos."""
         found: dict[str, None] = {}
-        for name in self.plan.fields.get("images", ()):
+        for name in self.plan.fields.get(field, ()):
             value = row[name]
             if not value or nothing(value):
                 continue
             for ref in split_pictures(value):
                 try:
-                    path = self.pictures.find(ref)
+                    path = ref if field == "videos" and is_url(ref) else self.pictures.find(ref)
                 except ValueError as error:
-                    faults.append(Reject(number, "images", f"'{name}' {error}", ref[:RAW], fatal=False))
+                    faults.append(Reject(number, field, f"'{name}' {error}", ref[:RAW], fatal=False))
                     continue
                 if path:
                     found[path] = None

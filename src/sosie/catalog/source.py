@@ -111,7 +111,7 @@ class Source:
         stamps: NDArray[np.uint64] = frame.drop(ROW).hash_rows().to_numpy() ^ salt
         if self.reviews is not None:
             stamps = stamps + self.reviews.stamps(ids)
-        for name in self.plan.fields.get("images", ()):
+        for name in (*self.plan.fields.get("images", ()), *self.plan.fields.get("videos", ())):
             if self.pictures.downloaded is not None or not frame[name].str.contains("//", literal=True).all():
                 stamps = stamps * np.uint64(31) + self.pictures.states(frame[name].to_list())
         for reject in chunk.rejects:

@@ -40,7 +40,9 @@ def make_encoders(config: Config, language: str, signals: Sequence[str], home: P
         return meanings[0]
 
     makers: dict[str, Callable[[], Encoder]] = {
-        "image": lambda: Image(settings.image.size, settings.image.precision, settings.image.pictures),
+        "image": lambda: Image(
+            settings.image.size, settings.image.precision, settings.image.pictures, settings.image.frames
+        ),
         "colour": Colour,
         "text": meaning,
         "words": lambda: TfIdf(words.dim) if words.encoder == "tfidf" else Word2Vec(words.dim),

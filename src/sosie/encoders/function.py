@@ -52,7 +52,7 @@ class FunctionPictures(Image):
     def fingerprint(self) -> str:
         """Names the function, its version, settings and code."""
         settings = (self.dim, self._size, self._pictures)
-        return fingerprint(self.name, VERSION, self._named, self._version, settings, KEPT, REST)
+        return fingerprint(self.name, VERSION, self._named, self._version, settings, KEPT, REST, *self._unusual)
 
     def encode_decoded(self, pixels: NDArray[np.uint8]) -> Matrix:
         """Vectors of decoded pictures, (n, size, size, 3) RGB -> (n, dim)."""

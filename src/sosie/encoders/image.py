@@ -15,7 +15,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from sosie.encoders.export import exported, file_key
-from sosie.encoders.pictures import Pixels, content_of, read_pictures, shorter_sides
+from sosie.encoders.pictures import Pixels, content_of, pictures_of, read_pictures, shorter_sides
 from sosie.encoders.runtime import Precision, Runtime
 from sosie.encoders.state import fingerprint, pooled_rows, read_state, reservoir, unit_rows, write_state
 from sosie.errors import EncoderError
@@ -35,15 +35,17 @@ SIZE, LEAST_SIZE = 224, 64  # pixels a side that the network sees
 ENLARGED = (
     4  # times the side of tiny pictures: more only takes time (R@1 of 28 px: .822 at 64, .839 at 112, .843 at 224)
 )
+FRAMES = 2  # of a product's video
 SAMPLE = 500  # products whose pictures are measured
 
 
 class Image:
     """Encoder of the signal "image".
 
-    Pictures are cropped to their middle square; the first `pictures` of a product are pooled as the weighted mean of
-    their unit vectors. What can't be read is skipped and told in `problems` (picture -> reason). `size` is pixels a
-    side that the network sees; with 0, `fit` takes SIZE, or less where nearly all of the catalogue's pictures are tiny.
+    Pictures are cropped to their middle square; the first `pictures` of a product and `frames` of its video are pooled
+    as the weighted mean of their unit vectors. What can't be read is skipped and told in `problems` (picture ->
+    reason). `size` is pixels a side that the network sees; with 0, `fit` takes SIZE, or less where nearly all of the
+    catalogue's pictures are tiny.
     """
 
     name = "efficientnet-lite0"
@@ -55,6 +57,7 @@ class Image:
         size: int = 0,
         precision: Precision = "auto",
         pictures: int = 4,
+        frames: int = FRAMES,
         *,
         network: tuple[Path, str] | None = None,
     ) -> None:
@@ -62,14 +65,22 @@ class Image:
         self._chosen = size > 0
         self._size = size or SIZE
         self._precision: Precision = precision
-        self._pictures = pictures
+        self._pictures, self._frames = pictures, frames
         self._given = network  # an exported file and the key of its weights
 
     @property
     def fingerprint(self) -> str:
         """Names weights, settings and code."""
         return fingerprint(
-            self.name, VERSION, self._weights_key, self._precision, self._size, self._pictures, KEPT, REST
+            self.name,
+            VERSION,
+            self._weights_key,
+            self._precision,
+            self._size,
+            self._pictures,
+            KEPT,
+            REST,
+            *self._unusual,
         )
 
     def fit(self, products: Iterable[Product]) -> None:
@@ -81,11 +92,15 @@ class Image:
 
     def content(self, product: Product) -> str:
         """Digest of the content of its pictures; "" where none is there."""
-        return content_of(product.images[: self._pictures])
+        return content_of(self.looks_at(product))
+
+    def looks_at(self, product: Product) -> tuple[str, ...]:
+        """Pictures and frames of a product that its vector is made of; the first counts most."""
+        return pictures_of(product, self._pictures, self._frames)
 
     def encode(self, products: Sequence[Product]) -> Matrix:
         """Vectors of products, (len(products), dim); a picture that several share is encoded once."""
-        wanted = [product.images[: self._pictures] for product in products]
+        wanted = [self.looks_at(product) for product in products]
         refs = list(dict.fromkeys(ref for images in wanted for ref in images))
         vectors = self._embed(refs)
         place = {ref: at for at, ref in enumerate(refs)}
@@ -109,7 +124,12 @@ class Image:
 
     def save(self, folder: Path) -> None:
         """Write settings and the exported network, so that `load` needs neither weights nor torch."""
-        settings = {"size": self._size, "precision": self._precision, "pictures": self._pictures}
+        settings = {
+            "size": self._size,
+            "precision": self._precision,
+            "pictures": self._pictures,
+            "frames": self._frames,
+        }
         write_state(folder, self.name, {**settings, "weights": self._weights_key})
         try:
             shutil.copyfile(self._network_file, folder / NETWORK)
@@ -121,12 +141,16 @@ class Image:
         """Open what was saved."""
         values = read_state(folder, cls.name)
         try:
-            settings = values["size"], values["precision"], values["pictures"]
+            settings = values["size"], values["precision"], values["pictures"], values.get("frames", FRAMES)
             return cls(*settings, network=(folder / NETWORK, values["weights"]))
         except KeyError as error:
             raise EncoderError(
                 f"{folder}: the setting {error} of the encoder is missing; build the store again."
             ) from error
+
+    @property
+    def _unusual(self) -> tuple[int, ...]:
+        return () if self._frames == FRAMES else (self._frames,)  # vectors cached before there were frames stay in use
 
     def _embed(self, refs: Sequence[str]) -> Matrix:
         out = np.zeros((len(refs), self.dim), np.float32)

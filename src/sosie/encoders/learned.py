@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sosie.encoders.export import file_key
-from sosie.encoders.image import KEPT, REST, Image
+from sosie.encoders.image import FRAMES, KEPT, REST, Image
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.runtime import Precision
 from sosie.encoders.sealed import read_sealed, write_sealed
@@ -35,10 +35,11 @@ class LearnedPictures(Image):
         size: int,
         precision: Precision = "auto",
         pictures: int = 4,
+        frames: int = FRAMES,
         *,
         exact_convolutions: int = 0,
     ) -> None:
-        super().__init__(size, precision, pictures)
+        super().__init__(size, precision, pictures, frames)
         self.dim = dim
         self._network_path = network
         self._exact_convolutions = exact_convolutions
@@ -46,11 +47,12 @@ class LearnedPictures(Image):
     @property
     def fingerprint(self) -> str:
         """Names network, settings and code."""
-        return fingerprint(self.name, VERSION, self._weights_key, self._settings, KEPT, REST)
+        return fingerprint(self.name, VERSION, self._weights_key, self._settings, KEPT, REST, *self._unusual)
 
     def save(self, folder: Path) -> None:
         """Write settings and network, sealed."""
-        write_sealed(folder, self.name, self._settings, {NETWORK: self._network_file})
+        settings = {**self._settings, "frames": self._frames}
+        write_sealed(folder, self.name, settings, {NETWORK: self._network_file})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -62,6 +64,7 @@ class LearnedPictures(Image):
             values["size"],
             values["precision"],
             values["pictures"],
+            values.get("frames", FRAMES),
             exact_convolutions=values["exact_convolutions"],
         )
 

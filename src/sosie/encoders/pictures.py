@@ -1,4 +1,4 @@
-"""What encoders of pictures share: their content, and reading them in threads while others are encoded."""
+"""What encoders of pictures share: which are looked at, their content, and reading them in threads."""
 
 import os
 from collections import deque
@@ -11,12 +11,24 @@ from PIL import Image
 
 from sosie.encoders.state import digest
 from sosie.errors import PictureError
-from sosie.media import open_picture, picture_hash, picture_size
+from sosie.media import frame_refs, open_picture, picture_hash, picture_size
+from sosie.types import Product
 
 Pixels = NDArray[np.uint8]  # (h, w, 3)
 
 BATCH = 64  # pictures that are read while as many are encoded
 AHEAD = 2  # batches being read
+
+
+def pictures_of(product: Product, pictures: int, frames: int) -> tuple[str, ...]:
+    """What is looked at of a product: its first pictures, and frames of its first video that is a file."""
+    clips = clips_of(product) if frames else ()
+    return product.images[:pictures] + (frame_refs(clips[0], frames) if clips else ())
+
+
+def clips_of(product: Product) -> tuple[str, ...]:
+    """The videos of a product that are files; what has an address only isn't looked at."""
+    return tuple(ref for ref in product.videos if "://" not in ref and not ref.startswith("//"))
 
 
 def content_of(images: Sequence[str]) -> str:

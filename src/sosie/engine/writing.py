@@ -9,11 +9,13 @@ import numpy as np
 from sosie.config import Config
 from sosie.encoders import load_encoder, made_from, make_encoders
 from sosie.encoders.function import by_signal
+from sosie.encoders.pictures import clips_of
 from sosie.engine.candidates import build_candidates
 from sosie.engine.encode import encode_products, is_cached, kept_directions
 from sosie.engine.given import Given
 from sosie.engine.reading import PRESENT, Reading
 from sosie.index.words import build_postings, document
+from sosie.media import can_open_videos
 from sosie.scoring import apply_scale, fit_scale, omegas
 from sosie.store import LocalStore, NewGeneration, Snapshot, Writer
 from sosie.types import Encoder, Matrix, Product, Progress, Scale
@@ -48,7 +50,8 @@ class Writing:
         self.own = by_signal(encoders, PRESENT)  # passed by the caller, in place of those that the settings name
         self.encoded: dict[str, int] = {}
         self.notes: list[str] = []
-        self.unseen: dict[str, str] = {}  # products of which no picture could be read -> their first one
+        self.unseen: dict[str, str] = {}  # products of which no picture could be read -> their first one, or video
+        self.filmed: set[str] = set()  # products with videos
 
     def run(self, refit: bool = False, renew: Collection[str] = ()) -> None:
         """Write what was staged: nothing, a delta, or a new generation; all signals anew, or those of `renew`."""
@@ -120,9 +123,13 @@ class Writing:
             return given.of(products, self.reading.records) if given else None
         vectors, count = encode_products(encoder, products, self.store.cache)
         if signal == "image":
-            self.unseen |= {
-                p.id: p.images[0] for p, v in zip(products, vectors, strict=True) if p.images and not v.any()
-            }
+            for product, vector in zip(products, vectors, strict=True):
+                clips = clips_of(product)
+                if clips:
+                    self.filmed.add(product.id)
+                seen = (*product.images, *(clips if can_open_videos() else ()))
+                if seen and not vector.any():
+                    self.unseen[product.id] = seen[0]
         self.encoded[signal] = self.encoded.get(signal, 0) + count
         return vectors
 
@@ -196,9 +203,15 @@ class Writing:
         return {s: getattr(settings, s).weight if s in PRESENT else settings.given.get(s, 1.0) for s in signals}
 
     def _problems(self, encoders: Mapping[str, Encoder]) -> None:
-        """Tell of pictures that are not there or could not be read."""
+        """Tell of pictures that are not there or could not be read, and of videos that nothing can open."""
+        if self.filmed and self.config.signals.image.frames and not can_open_videos():
+            self.notes.append(
+                f"{len(self.filmed):,} products have videos; their frames are looked at where PyAV is installed: "
+                "pip install 'sosie[video]', then build with --refit."
+            )
         if not self.unseen:
             return
         why: Mapping[str, str] = getattr(encoders["image"], "problems", {})
-        some = [why.get(ref, f"{ref}: is not there.") for ref in list(self.unseen.values())[:3]]
+        told = {ref.rpartition("#")[0]: reason for ref, reason in why.items()} | dict(why)  # a clip's by its frames
+        some = [told.get(ref, f"{ref}: is not there.") for ref in list(self.unseen.values())[:3]]
         self.notes.append(f"{len(self.unseen):,} products have pictures of which none could be read: {' '.join(some)}")
