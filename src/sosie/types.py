@@ -38,7 +38,8 @@ class Product:
     `category` holds paths, the main one first, each written "A > B > C". `attributes` are compared;
     `other` holds columns that are kept for filters and evaluation but never compared nor searched (a label, a split,
     a file name, an ignored column). `images` are absolute paths, or `archive#number` for a picture inside
-    an archive; `videos` are absolute paths or addresses. `group` is shared by the variants of one product and is the product's own id when it has none.
+    an archive; `videos` are absolute paths or addresses. `group` is shared by the variants of one product and is the
+    product's own id when it has none.
     """
 
     id: str

@@ -69,6 +69,11 @@ def test_without_the_library_one_note_names_it(shop, monkeypatch):
     assert not store.vectors("image", ["film"]).any()
 
 
+def test_switched_off_videos_are_nothing_to_tell_of(shop):
+    off = parse_config({"signals": {"text": OFF, "colour": OFF, "image": {"frames": 0}}}, "test")
+    assert sosie.build(shop / "catalogue.csv", shop / "store", encoders=LOOK, config=off).report.notes == ()
+
+
 def test_a_path_out_of_the_catalogue_s_folder_is_refused(shop, tmp_path_factory):
     outside = clip(tmp_path_factory.mktemp("outside") / "a.mp4", [plain("red")])
     with (shop / "catalogue.csv").open("a") as file:

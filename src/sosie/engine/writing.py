@@ -123,11 +123,12 @@ class Writing:
             return given.of(products, self.reading.records) if given else None
         vectors, count = encode_products(encoder, products, self.store.cache)
         if signal == "image":
+            watched = self.config.signals.image.frames and can_open_videos()
             for product, vector in zip(products, vectors, strict=True):
                 clips = clips_of(product)
                 if clips:
                     self.filmed.add(product.id)
-                seen = (*product.images, *(clips if can_open_videos() else ()))
+                seen = (*product.images, *(clips if watched else ()))
                 if seen and not vector.any():
                     self.unseen[product.id] = seen[0]
         self.encoded[signal] = self.encoded.get(signal, 0) + count
