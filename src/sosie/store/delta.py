@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.store.columns import Columns, ColumnsBuilder
+from sosie.store.manifest import SignalState
 from sosie.store.records import read_record
 from sosie.store.strings import Hashes, decode_text
 from sosie.types import Matrix, Rows
@@ -80,7 +81,7 @@ def remove_delta(store: Path, generation: int) -> None:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-def no_delta(dims: Mapping[str, int]) -> Delta:
+def no_delta(signals: Mapping[str, SignalState]) -> Delta:
     """A delta of no rows."""
     return Delta(
         commit=0,
@@ -88,7 +89,7 @@ def no_delta(dims: Mapping[str, int]) -> Delta:
         stamps=np.zeros(0, np.uint64),
         group_hashes=np.zeros(0, np.uint64),
         records=(),
-        vectors={signal: np.zeros((0, dim), np.float32) for signal, dim in dims.items()},
+        vectors={signal: np.zeros((0, state.dim), state.dtype) for signal, state in signals.items()},
         removed=np.zeros(0, np.int64),
     )
 
@@ -133,8 +134,9 @@ def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop:
     found = connection.execute(
         "select chunk from vectors where signal = ? and start >= ? and start < ? order by start", (signal, start, stop)
     )
-    chunks = [np.frombuffer(chunk, "<f4").reshape(-1, before.shape[1]) for (chunk,) in found]
-    return np.concatenate([before, *chunks]).astype(np.float32, copy=False)
+    kind = before.dtype.newbyteorder("<")
+    chunks = [np.frombuffer(chunk, kind).reshape(-1, before.shape[1]) for (chunk,) in found]
+    return np.concatenate([before, *chunks]).astype(before.dtype, copy=False)
 
 
 def commit_delta(file: Path, commit: int, addition: Addition) -> int:
@@ -207,7 +209,7 @@ def _insert(connection: sqlite3.Connection, number: int, addition: Addition) -> 
         connection.executemany(
             "insert into vectors values (?, ?, ?)",
             (
-                (signal, start + at, np.ascontiguousarray(matrix[at : at + CHUNK], "<f4").tobytes())
+                (signal, start + at, matrix[at : at + CHUNK].astype(matrix.dtype.newbyteorder("<")).tobytes())
                 for at in range(0, len(matrix), CHUNK)
             ),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,18 +70,17 @@ def open_generation(store: Path, manifest: Manifest) -> Generation:
         groups=groups,
         group_hashes=map_array(folder / "groups.hash.npy", np.uint64),
         columns=Columns.open(folder),
-        matrices={
-            signal: _matrix(folder, signal, (len(groups), state.dim)) for signal, state in manifest.signals.items()
-        },
+        matrices={signal: _matrix(folder, signal, state, len(groups)) for signal, state in manifest.signals.items()},
         scales={signal: _scale(folder, signal, state) for signal, state in manifest.signals.items()},
     )
 
 
-def _matrix(folder: Path, signal: str, shape: tuple[int, int]) -> Matrix:
-    matrix = map_array(vectors_file(folder, signal), np.float32)
-    if matrix.shape != shape:
-        raise ValueError(f"the vectors of '{signal}' have the shape {matrix.shape}, not {shape}")
-    return matrix
+def _matrix(folder: Path, signal: str, state: SignalState, rows: int) -> Matrix:
+    matrix: Any = map_array(vectors_file(folder, signal), state.dtype)
+    if matrix.shape != (rows, state.dim):
+        raise ValueError(f"the vectors of '{signal}' have the shape {matrix.shape}, not {(rows, state.dim)}")
+    found: Matrix = matrix
+    return found
 
 
 def _scale(folder: Path, signal: str, state: SignalState) -> Scale:

@@ -168,7 +168,7 @@ class LocalStore:
         """The state on disk; what did not change since the last snapshot is taken from it."""
         manifest = read_manifest(self.folder)
         generation = open_generation(self.folder, manifest)
-        delta = no_delta({signal: state.dim for signal, state in manifest.signals.items()})
+        delta = no_delta(manifest.signals)
         before = self._snapshot
         if before and before.generation.key == generation.key:
             generation = before.generation

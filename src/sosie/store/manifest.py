@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sosie.config import Config, parse_config
 from sosie.errors import ConfigError, StoreError
 from sosie.store.files import write_atomic
@@ -23,6 +25,12 @@ class SignalState:
     sigma: float = 1.0
     encoder: str = ""  # its name; "" where the vectors came from elsewhere
     fingerprint: str = ""
+    compared: bool = False  # not searched: bytes that are read only where candidates are compared with a question
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Of its vectors."""
+        return np.int8 if self.compared else np.float32
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,7 @@ class NewGeneration:
         cls,
         old: Snapshot,
         staged: Staged,
-        signals: Mapping[str, int],
-        fingerprints: Mapping[str, str],
+        signals: Mapping[str, SignalState],
         anew: Collection[str],
     ) -> "NewGeneration":
         """Write everything but new vectors into a new folder. Raises OSError; then the folder is gone again."""
@@ -55,7 +54,7 @@ class NewGeneration:
         folder = generation_folder(old.store, number)
         folder.mkdir()
         try:
-            return cls(number, folder, *_write(folder, old, staged, signals, fingerprints, anew))
+            return cls(number, folder, *_write(folder, old, staged, signals, anew))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -121,8 +120,7 @@ def _write(
     folder: Path,
     old: Snapshot,
     staged: Staged,
-    signals: Mapping[str, int],
-    fingerprints: Mapping[str, str],
+    signals: Mapping[str, SignalState],
     anew: Collection[str],
 ) -> tuple[Strings, NDArray[np.int32], dict[str, Matrix], dict[str, Rows], dict[str, SignalState], dict[str, Scale]]:
     records = _write_rows(folder, old, staged)
@@ -133,17 +131,16 @@ def _write(
     states: dict[str, SignalState] = {}
     scales: dict[str, Scale] = {}
     every, fresh = np.arange(len(records)), np.arange(len(old_rows), len(records))
-    for signal, dim in signals.items():
+    for signal, state in signals.items():
         before = old.manifest.signals.get(signal)
-        fingerprint = fingerprints.get(signal, "")
-        matrices[signal] = matrix = _new_matrix(vectors_file(folder, signal), len(records), dim)
-        if before and before.fingerprint == fingerprint and before.dim == dim and signal not in anew:
+        matrices[signal] = matrix = _new_matrix(vectors_file(folder, signal), len(records), state)
+        if before and before.fingerprint == state.fingerprint and before.dim == state.dim and signal not in anew:
             states[signal], scales[signal], todo[signal] = before, old.scales[signal], fresh
             for start in range(0, len(old_rows), BLOCK):
                 part = old_rows[start : start + BLOCK]
                 matrix[start : start + len(part)] = old.vectors(signal, part)
         else:
-            states[signal], todo[signal] = SignalState(dim, fingerprint=fingerprint), every
+            states[signal], todo[signal] = state, every
     return records, groups, matrices, todo, states, scales
 
 
@@ -183,11 +180,11 @@ def _write_groups(folder: Path, hashes: Hashes) -> NDArray[np.int32]:
     return groups
 
 
-def _new_matrix(file: Path, rows: int, dim: int) -> Matrix:
-    if rows * dim == 0:
-        empty = np.zeros((rows, dim), np.float32)
+def _new_matrix(file: Path, rows: int, state: SignalState) -> Matrix:
+    if rows * state.dim == 0:
+        empty = np.zeros((rows, state.dim), state.dtype)
         np.save(file, empty)
         return empty
-    matrix = np.lib.format.open_memmap(file, "w+", np.float32, (rows, dim))
+    matrix = np.lib.format.open_memmap(file, "w+", state.dtype, (rows, state.dim))
     reserve(file)
     return matrix

@@ -85,8 +85,8 @@ class Snapshot:
 
     @cached_property
     def signals(self) -> tuple[str, ...]:
-        """Names of the signals, in the order of the build."""
-        return tuple(self.manifest.signals)
+        """Names of the signals that are searched, in the order of the build."""
+        return tuple(name for name, state in self.manifest.signals.items() if not state.compared)
 
     @property
     def scales(self) -> Mapping[str, Scale]:
@@ -95,7 +95,7 @@ class Snapshot:
 
     @cached_property
     def weights(self) -> Mapping[str, float]:
-        """Default weight of every signal."""
+        """Default weight of every signal, of one that is only compared, too."""
         return {signal: state.weight for signal, state in self.manifest.signals.items()}
 
     @property
@@ -177,7 +177,7 @@ class Snapshot:
         matrix = self.matrix(signal)
         if self.size == self.base:
             return matrix[wanted]
-        out = np.empty((len(wanted), matrix.shape[1]), np.float32)
+        out = np.empty((len(wanted), matrix.shape[1]), matrix.dtype)
         later = wanted >= self.base
         out[~later] = matrix[wanted[~later]]
         out[later] = self.delta_matrix(signal)[wanted[later] - self.base]

@@ -14,6 +14,7 @@ from sosie.config import Config
 from sosie.errors import StoreError
 from sosie.store.delta import Addition, commit_delta, delta_file
 from sosie.store.files import explained, sync_folder, sync_tree
+from sosie.store.manifest import SignalState
 from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot, encoder_folder
 from sosie.store.staging import BATCH, Staged, Staging, discard_staging
@@ -163,7 +164,7 @@ class Writer:
         out = {}
         for signal, state in states.items():
             matrix = vectors.get(signal)
-            matrix = np.zeros((rows, state.dim), np.float32) if matrix is None else np.asarray(matrix, np.float32)
+            matrix = np.zeros((rows, state.dim), state.dtype) if matrix is None else np.asarray(matrix, state.dtype)
             if matrix.shape != (rows, state.dim):
                 raise StoreError(
                     f"store {self._folder}: vectors of '{signal}' have the shape {matrix.shape}, "
@@ -179,17 +180,18 @@ class Writer:
         fingerprints: Mapping[str, str] | None = None,
         *,
         anew: Collection[str] = (),
+        compared: Collection[str] = (),
     ) -> Iterator[NewGeneration]:
         """Write a new generation of all products: unchanged ones in their order, then the staged ones.
 
         `signals` gives dimensions; vectors of unchanged products are copied where a signal's fingerprint is the one
-        the store has and the signal is not named in `anew`. Leaving the block switches to it; an exception leaves
-        the store as it was. Raises StoreError.
+        the store has and the signal is not named in `anew`. Those `compared` are kept as bytes and not searched.
+        Leaving the block switches to it; an exception leaves the store as it was. Raises StoreError.
         """
         staged = self._seal()
         self._once()
         with explained(self._folder, "prepare a new generation"):
-            fresh = NewGeneration.start(self._snapshot, staged, signals, fingerprints or {}, anew)
+            fresh = NewGeneration.start(self._snapshot, staged, _states(signals, fingerprints or {}, compared), anew)
         try:
             yield fresh
             with explained(self._folder, "finish the new generation"):
@@ -221,3 +223,12 @@ class Writer:
         if self._committed:
             raise RuntimeError("a writer commits once; open another with store.write().")
         self._committed = True
+
+
+def _states(
+    dims: Mapping[str, int], fingerprints: Mapping[str, str], compared: Collection[str]
+) -> dict[str, SignalState]:
+    return {
+        signal: SignalState(dim, fingerprint=fingerprints.get(signal, ""), compared=signal in compared)
+        for signal, dim in dims.items()
+    }
