@@ -50,7 +50,11 @@ def shop(folder, **columns):
         "kind": [KINDS[k] for k in kind],
     }
     return shop_of(
-        folder, given | columns, {}, on=("words",), ignore=("split", "kind", *(c for c in columns if c != "category"))
+        folder,
+        given | columns,
+        {},
+        on=("words",),
+        ignore=("split", "kind", *(c for c in columns if c not in ("title", "category"))),
     )
 
 

@@ -1,6 +1,7 @@
 """From a lesson and its material to a training that is set up."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sosie.train.material import Material
 from sosie.train.recipe import Recipe
 from sosie.train.teaching import Teaching
 from sosie.train.tokens import Texts, token_vectors
+from sosie.train.twins import looks_of
 from sosie.types import Matrix, Rows
 
 SAMPLE = 10_000  # vectors from which the maps of a network begin
@@ -25,6 +27,10 @@ def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key
     teaching = Teaching(lesson.known, material.product, good, recipe)
     first = teaching.first
     among = np.flatnonzero(first >= 0)
+    if recipe.mining or not len(lesson.known[0].labels):  # what nobody called alike is taken for unlike
+        looks = np.full(lesson.known[0].size, -1)
+        looks[among] = looks_of(material.inputs, first[among])
+        teaching = replace(teaching, known=tuple(replace(one, looks=looks) for one in lesson.known))
 
     def mine(embed: Embed, epoch: int) -> Rows:
         assert recipe.mining is not None
