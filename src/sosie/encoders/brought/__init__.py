@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sosie.encoders.brought.graphs import Graph, open_graph, picture_graph, text_graph
-from sosie.encoders.brought.pixels import PREPROCESSOR, PictureInput, Said, picture_input, preprocessing
+from sosie.encoders.brought.pixels import PREPROCESSOR, Said, picture_input, preprocessing
 from sosie.encoders.brought.texts import CONFIG, MODULES, VOCABULARY, read_text_folder
 from sosie.encoders.export import exported, file_key, kept
 from sosie.encoders.learned import BroughtPictures, LearnedTexts
@@ -125,7 +126,11 @@ def _pictures(source: Path, wanted: Wanted) -> _Found:
         network = picture_network(source)
     else:
         raise EncoderError(f"{source}: is of {kind}, which reads texts: bring it for the signal 'text'.")
-    return _Found(kind, _exported(source, key, network, input), input.told, remarks, input.size)
+    from sosie.encoders.networks.from_bytes import FromBytes
+
+    example = {"pixels": np.zeros((2, input.size, input.size, 3), np.uint8)}
+    file = _exported(source, key, FromBytes(network, input), example, {"pixels": ("n",)})
+    return _Found(kind, file, input.told, remarks, input.size)
 
 
 def _texts(source: Path, wanted: Wanted) -> _Found:
@@ -148,7 +153,7 @@ def _texts(source: Path, wanted: Wanted) -> _Found:
 
     example = {"tokens": np.ones((2, 8), np.int64), "mask": np.ones((2, 8), np.int64)}
     axes = dict.fromkeys(example, ("n", "length"))
-    network = exported("brought", f"{VERSION} {_content(source)}", lambda: text_network(plan), example, axes)
+    network = _exported(source, f"{VERSION} {_content(source)}", text_network(plan), example, axes)
     remarks = (f"Its folder wants '{plan.prompt}' before each text; sosie puts nothing there.",) if plan.prompt else ()
     reads = f"texts of up to {plan.longest} tokens at once; states pooled by {plan.pooling}"
     return _Found(
@@ -189,12 +194,15 @@ _KNOWN = (
 )
 
 
-def _exported(source: Path, key: str, network: "nn.Module", input: PictureInput) -> Path:
-    from sosie.encoders.networks.from_bytes import FromBytes
-
-    example = {"pixels": np.zeros((2, input.size, input.size, 3), np.uint8)}
+def _exported(
+    source: Path,
+    key: str,
+    network: "nn.Module",
+    example: Mapping[str, NDArray[Any]],
+    axes: Mapping[str, tuple[str, ...]],
+) -> Path:
     try:
-        return exported("brought", key, lambda: FromBytes(network, input), example, {"pixels": ("n",)})
+        return exported("brought", key, lambda: network, example, axes)
     except EncoderError as error:
         raise EncoderError(f"{source}: {error}") from error
 
