@@ -41,6 +41,14 @@ class ColourSettings(Settings):
     weight: Weight = 0.5
 
 
+class PatchesSettings(Settings):
+    """The first pictures of the first 100 candidates, compared with the question's place by place: off by default."""
+
+    enabled: bool = False  # as much time again for each first picture at a build, 6.3 kB a product
+    weight: Weight = 1.5
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
 class TextSettings(Settings):
     """The meaning of title and description."""
 
@@ -108,6 +116,7 @@ class Signals(Settings):
 
     image: ImageSettings = ImageSettings()
     colour: ColourSettings = ColourSettings()
+    patches: PatchesSettings = PatchesSettings()
     text: TextSettings = TextSettings()
     words: WordsSettings = WordsSettings()
     price: PriceSettings = PriceSettings()

@@ -82,6 +82,7 @@ def _chinese() -> list[Product]:
 READS: dict[str, Change] = {
     "image": lambda product: replace(product, images=product.images[1:]),
     "colour": lambda product: replace(product, images=product.images[1:]),
+    "patches": lambda product: replace(product, images=product.images[1:]),
     "text": lambda product: replace(product, title=product.title + " two"),
     "words": lambda product: replace(product, text=product.text + " two"),
     "price": lambda product: replace(product, price=99.0),
@@ -111,6 +112,7 @@ def _words(texts: list[str]) -> np.ndarray:
 CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]] = {
     "image": ("image", {"image": {"size": 64}}, "en", _pictured),
     "colour": ("colour", {}, "en", _pictured),
+    "patches": ("patches", {}, "en", _pictured),
     "minilm": ("text", {"text": {"encoder": "minilm"}}, "en", _products),
     "multilingual": ("text", {"text": {"encoder": "multilingual"}}, "zh", _chinese),
     "tfidf": ("words", {"words": {"encoder": "tfidf"}}, "en", _products),
@@ -138,7 +140,7 @@ FUNCTIONS: dict[str, Callable[[str], Encoder]] = {  # by version, which is all t
     "function-texts": lambda version: function_encoder("text", 64, _words, "words", version),
 }
 KEPT = sorted(set(CASES) - set(FUNCTIONS))  # what a store can hold
-FITTED = {"tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
+FITTED = {"patches", "tfidf", "tfidf-chinese", "word2vec", "price", "price-rates", "category", "attributes"}
 OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "image": {"image": {"size": 96}},
     "minilm": {"text": {"encoder": "multilingual"}},

@@ -12,6 +12,7 @@ from sosie.encoders.kinds import ALONE, open_encoder
 from sosie.encoders.learned_products import LearnedProducts
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
+from sosie.encoders.patches import Patches
 from sosie.encoders.price import Price
 from sosie.encoders.reviews import Meaning, Reviews
 from sosie.encoders.state import FILE
@@ -44,6 +45,7 @@ def make_encoders(config: Config, language: str, signals: Sequence[str], home: P
             settings.image.size, settings.image.precision, settings.image.pictures, settings.image.frames
         ),
         "colour": Colour,
+        "patches": lambda: Patches(settings.patches.precision),
         "text": meaning,
         "words": lambda: TfIdf(words.dim) if words.encoder == "tfidf" else Word2Vec(words.dim),
         "price": lambda: Price(settings.price.rates),

@@ -11,6 +11,7 @@ from sosie.encoders.image import Image
 from sosie.encoders.learned import BroughtPictures, LearnedPictures, LearnedTexts
 from sosie.encoders.minilm import MiniLM
 from sosie.encoders.multilingual import Multilingual
+from sosie.encoders.patches import Patches
 from sosie.encoders.price import Price
 from sosie.encoders.reviews import Reviews
 from sosie.encoders.state import read_state
@@ -24,6 +25,7 @@ ALONE: dict[str, type[Encoder]] = {
     for kind in (
         Image,
         Colour,
+        Patches,
         MiniLM,
         Multilingual,
         TfIdf,

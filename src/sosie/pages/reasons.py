@@ -7,6 +7,7 @@ from sosie.types import Hit, Product
 ASPECTS: Mapping[str, str] = {
     "image": "look",
     "colour": "colours",
+    "patches": "details",
     "text": "description",
     "words": "wording",
     "price": "price",

@@ -8,6 +8,7 @@ from sosie.types import Hit
 GLOSSES = {
     "image": "the look",
     "colour": "the hues",
+    "patches": "place by place",
     "text": "the meaning",
     "words": "the wording",
     "price": "how near",
