@@ -16,18 +16,20 @@ from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from sosie.errors import TrainingError
 from sosie.train.batches import shard
 from sosie.train.checkpoint import read_checkpoint, write_checkpoint
 from sosie.train.inputs import Inputs
-from sosie.train.learner import Batch, Learner, Objective
+from sosie.train.learner import Batch, Cost, Learner, Objective
 from sosie.train.recipe import Recipe
 from sosie.types import Matrix, Progress, Rows
 
 KEEP_EVERY = 120.0  # seconds between checkpoints within an epoch
 EMBEDDED = 64  # items that are embedded at a time
+
+Several = tuple[Tensor, ...] | list[Tensor]
 
 
 class Embed(Protocol):
@@ -43,7 +45,7 @@ class Course:
 
     recipe: Recipe
     inputs: Inputs
-    objectives: Sequence[Objective]
+    objectives: Sequence[Objective | Cost]
     batches: Callable[..., list[Rows]]  # of an epoch, and of what was mined; the same whenever asked
     judge: Callable[[Embed], float] | None
     measure: str
@@ -137,8 +139,7 @@ class _Watch(Callback):
     def __init__(self, learner: Learner, course: Course, ends: Sequence[int], progress: Progress) -> None:
         self.learner, self.course, self.ends, self.progress = learner, course, ends, progress
         keep = course.recipe.average
-        averaging = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(learner.network, multi_avg_fn=averaging, use_buffers=True) if keep else None
+        self.average = AveragedModel(learner.network, multi_avg_fn=_averaging(keep), use_buffers=True) if keep else None
         self.step, self.samples, self.seconds, self.waited = 0, 0, 0.0, 0.0
         self.losses: list[float] = []
         self.epochs: list[dict[str, float]] = []
@@ -282,6 +283,21 @@ class _Watch(Callback):
         for name in _TOLD:
             setattr(self, name, state["told"][name])
         self._restored = state
+
+
+def _averaging(keep: float) -> Callable[[Several, Several, Tensor | int], None]:
+    """Exponential averages that forget their beginning sooner: weights of the first steps are hardly trained."""
+
+    @torch.no_grad()
+    def average(averaged: Several, current: Several, number: Tensor | int) -> None:
+        share = 1 - min(keep, float(number) / (10 + float(number)))
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, share)
+            else:
+                old.copy_(new)
+
+    return average
 
 
 _TOLD = ("step", "samples", "seconds", "waited", "losses", "epochs", "best", "fruitless", "stopped")

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,29 @@ class Pictures:
     def plain(self, fetched: Tensors) -> Tensors:
         """Resized, at the final size."""
         return {"pixels": plain(fetched["pixels"], self._size)}
+
+
+class Maps:
+    """What the frozen first blocks of a network make of pictures, on their way to the blocks that learn."""
+
+    def __init__(self, pictures: Inputs, start: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
+        self._pictures, self._start = pictures, start
+
+    def fetch(self, items: Rows) -> Tensors:
+        """Pixels as they were decoded."""
+        return self._pictures.fetch(items)
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """Maps of augmented pictures."""
+        return self._maps(self._pictures.learning(fetched, epoch, generator))
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """Maps of pictures at the final size."""
+        return self._maps(self._pictures.plain(fetched))
+
+    def _maps(self, read: Tensors) -> Tensors:
+        pixels = read["pixels"].round().to(torch.uint8).numpy()
+        return {"maps": torch.from_numpy(self._start(pixels)).contiguous(memory_format=torch.channels_last)}
 
 
 class Vectors:

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Generator, Tensor, nn
 
+from sosie.encoders.networks.embedder import shares_by_layer
 from sosie.errors import TrainingError
 from sosie.train.inputs import Inputs, Tensors
 from sosie.train.losses import Targets
@@ -16,7 +17,7 @@ from sosie.train.memory import Memory
 from sosie.train.recipe import Recipe
 from sosie.types import Rows
 
-TRUNK = "trunk."  # what pretrained parameters' names begin with
+TRUNK = "trunk."  # stands in the names of pretrained parameters
 
 
 class Batch(NamedTuple):
@@ -37,17 +38,27 @@ class Objective(NamedTuple):
     loss: nn.Module
 
 
+class Cost(NamedTuple):
+    """One thing to learn that compares nothing: what a batch costs by itself."""
+
+    weight: float
+    of: Callable[["Learner", Batch], Tensor]
+    loss: nn.Module = nn.Identity()  # has nothing to learn
+
+
 class Learner(LightningModule):
     """A network under training. `objectives` are added up by their weights."""
 
     def __init__(
-        self, network: nn.Module, inputs: Inputs, objectives: Sequence[Objective], recipe: Recipe, steps: int
+        self, network: nn.Module, inputs: Inputs, objectives: Sequence[Objective | Cost], recipe: Recipe, steps: int
     ) -> None:
         super().__init__()
         self.network = network
         self.losses = nn.ModuleList([objective.loss for objective in objectives])
-        self.inputs, self.objectives, self.recipe, self.steps = inputs, objectives, recipe, steps
-        self.ways = list(dict.fromkeys(objective.embed for objective in objectives))
+        self.inputs, self.recipe, self.steps = inputs, recipe, steps
+        self.objectives = [one for one in objectives if isinstance(one, Objective)]
+        self.costs = [one for one in objectives if isinstance(one, Cost)]
+        self.ways = list(dict.fromkeys(objective.embed for objective in self.objectives))
         self.memories = nn.ModuleList([Memory(recipe.memory, recipe.dim) for _ in self.ways if recipe.memory])
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
@@ -55,7 +66,7 @@ class Learner(LightningModule):
         torch.manual_seed(_seed(self.recipe.seed, batch.step))  # dropout and its like
         rows = batch.items.cpu().numpy()
         embedded = {way: self._with_memory(at, way(self, batch), batch) for at, way in enumerate(self.ways)}
-        parts = []
+        parts = [cost.weight * cost.of(self, batch) for cost in self.costs]
         for objective in self.objectives:
             anchors, candidates, others = embedded[objective.embed]
             targets = objective.targets(rows, others.cpu().numpy()).to(anchors.device)
@@ -137,34 +148,35 @@ class EmbedTowers:
 
 
 def joined(first: Tensors, second: Tensors) -> Tensors:
-    """Two batches as one."""
+    """Two batches as one; texts of other lengths are padded with zeros."""
     return {
-        name: joined(a, second[name]) if isinstance(a, dict) else torch.cat([a, second[name]])
-        for name, a in first.items()
+        name: joined(a, second[name]) if isinstance(a, dict) else _joined(a, second[name]) for name, a in first.items()
     }
+
+
+def _joined(first: Tensor, second: Tensor) -> Tensor:
+    if first.ndim == 2 and first.shape[1] != second.shape[1]:
+        longest = max(first.shape[1], second.shape[1])
+        first, second = (nn.functional.pad(rows, (0, longest - rows.shape[1])) for rows in (first, second))
+    return torch.cat([first, second])
 
 
 def make_optimiser(network: nn.Module, losses: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The optimiser of a recipe: pretrained weights at a rate of their own, norms and biases without decay."""
-    groups = []
-    named = [*network.named_parameters(), *losses.named_parameters()]
+    shares = shares_by_layer(network, recipe.layer_decay)
     start_rate = recipe.rate if recipe.start_rate is None else recipe.start_rate
-    for trunk in (True, False):
-        for decays in (True, False):
-            chosen = [
-                parameter
-                for name, parameter in named
-                if parameter.requires_grad and name.startswith(TRUNK) == trunk and (parameter.ndim > 1) == decays
-            ]
-            if chosen:
-                rate, decay = start_rate if trunk else recipe.rate, recipe.decay if decays else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in (*network.named_parameters(), *losses.named_parameters()):
+        if parameter.requires_grad:
+            rate = start_rate * shares[name] if TRUNK in name else recipe.rate
+            groups.setdefault((rate, recipe.decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    chosen = [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
     match recipe.optimiser:
         case "sgd":
-            return torch.optim.SGD(groups, momentum=0.9, nesterov=True)
+            return torch.optim.SGD(chosen, momentum=0.9, nesterov=True)
         case "adam":
-            return torch.optim.Adam(groups)
-    return torch.optim.AdamW(groups)
+            return torch.optim.Adam(chosen)
+    return torch.optim.AdamW(chosen)
 
 
 def parameters_of(learner: Learner) -> Iterator[nn.Parameter]:

@@ -16,16 +16,18 @@ from sosie.train.losses import OF_CLASSES, LossSettings
 from sosie.train.mining import MiningSettings
 from sosie.train.words import WordChanges
 
-Network = Literal["efficientnet-lite0", "residual", "cnn", "text-cnn", "gru", "transformer", "head", "multimodal"]
+Network = Literal[
+    "efficientnet-lite0", "residual", "cnn", "text-cnn", "gru", "text-vae", "transformer", "head", "multimodal"
+]
 OF_VECTORS = ("head", "multimodal")
-OF_TEXTS = ("text-cnn", "gru", "transformer")
+OF_TEXTS = ("text-cnn", "gru", "text-vae", "transformer")
 Option = bool | int | float | str | tuple[int, ...]
 
 
 class Recipe(Settings):
     """All settings of a training.
 
-    `network` learns from pictures (the first three), from texts (the next three), or from the vectors that the encoders
+    `network` learns from pictures (the first three), from texts (the next four), or from the vectors that the encoders
     of `signals` make (head: of one signal; multimodal: of several). `alike`, `views`, `towers` are what it learns, each
     with its weight.
     """
@@ -40,6 +42,8 @@ class Recipe(Settings):
     alike: Annotated[float, Field(ge=0)] = 1.0  # weight of: what is labelled, paired or linked as alike
     views: Annotated[float, Field(ge=0)] = 0.0  # of: two augmentations of a product are alike, others are not
     towers: Annotated[float, Field(ge=0)] = 0.0  # of: a product's pictures are alike to its own words
+    rebuild: Annotated[float, Field(ge=0)] = 0.0  # of: a product is made again from its embedding (of an autoencoder)
+    beta: Annotated[float, Field(ge=0)] = 1.0  # weight of an autoencoder's divergence beside its errors
     loss: LossSettings = LossSettings()
     mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
@@ -106,12 +110,12 @@ RECIPES: dict[str, Recipe] = {
         network="efficientnet-lite0",
         dim=1280,
         keep=256,
-        freeze=8,
+        freeze=11,
         loss=LossSettings(name="cosface", margin=0.35, temperature=0.04),
         augmentation=STANDARD.model_copy(update={"rotate": 15.0, "erase": 0.3}),
-        sizes=(160,),
+        sizes=(192,),
         size=224,
-        epochs=24,
+        epochs=16,
         batch=64,
         rate=1e-3,
         layer_decay=0.9,
@@ -159,6 +163,19 @@ RECIPES: dict[str, Recipe] = {
         batch=128,
         rate=3e-3,
         decay=1e-2,
+        average=0.98,
+    ),
+    # A variational autoencoder of words: no labels are needed.
+    "text-vae": Recipe(
+        network="text-vae",
+        alike=0.0,
+        rebuild=1.0,
+        dim=64,
+        words=WordChanges(drop=0.2),
+        epochs=30,
+        batch=128,
+        rate=3e-3,
+        warmup=0.2,
         average=0.98,
     ),
     # The pretrained network of English texts (or another: options.folder), trained on.
@@ -211,7 +228,7 @@ def suited(named: str, truth: Truth) -> Recipe:
     changes: dict[str, object] = {}
     if recipe.loss.name in OF_CLASSES:
         changes["loss"] = LossSettings()
-    if recipe.sees != "vectors" and not (truth.pairs or truth.links or truth.events):
+    if recipe.sees != "vectors" and not recipe.rebuild and not (truth.pairs or truth.links or truth.events):
         changes |= {"views": 1.0, "augmentation": SELF_SUPERVISED}
     return recipe.model_copy(update=changes)
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
+import torch
+from lightning.pytorch import seed_everything
+from torch import nn
 
-from sosie.encoders.networks.embedder import parameters
+from sosie.encoders.networks.embedder import Reduced, kept_directions, parameters
 from sosie.encoders.sealed import seal
 from sosie.engine.activate import activate
 from sosie.engine.shop import Store
@@ -24,11 +27,13 @@ from sosie.train.lessons import lesson_of
 from sosie.train.logs import loggers
 from sosie.train.material import Material, gather
 from sosie.train.networks import check_export, make_network, write_encoder
+from sosie.train.picture_networks import from_maps, whole
 from sosie.train.recipe import Recipe
 from sosie.train.report import TrainReport, write_card
 from sosie.types import Matrix, Progress, Rows
 
 RUNS, MODELS = "training", "models"
+KEPT_FROM = 2_000  # items from which the directions that are kept are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,21 @@ def train(
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
     run.mkdir(parents=True, exist_ok=True)
     material = gather(store, snapshot, lesson, recipe, run, progress)
+    seed_everything(recipe.seed, verbose=False)
+    network, inputs = from_maps(make_network(recipe, material.parts, sample_of(material)), recipe, material.inputs)
     told = reproduce(snapshot, truth, options.command)
-    course = course_of(lesson, material, recipe, run, {"products": told["products"], "recipe": _key(recipe, truth)})
-    network = make_network(recipe, material.parts, sample_of(material))
+    course = course_of(
+        lesson,
+        replace(material, inputs=inputs),
+        recipe,
+        run,
+        {"products": told["products"], "recipe": _key(recipe, truth)},
+    )
     fitted = fit(network, course, progress, loggers(run, options.wandb), options.processes)
     if not fitted.leader:
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
+    fitted = replace(fitted, network=_kept(whole(fitted.network), recipe, material))
     beside_it = model.with_name(f"{model.name}.partial")
     shutil.rmtree(beside_it, ignore_errors=True)
     beside_it.mkdir(parents=True)
@@ -101,6 +114,16 @@ def train(
         activate(store.folder, model, progress)
     shutil.rmtree(run / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
+
+
+def _kept(network: nn.Module, recipe: Recipe, material: Material) -> nn.Module:
+    """The network with the main directions of what it was trained on, where the recipe keeps fewer numbers."""
+    if not recipe.keep or recipe.keep >= recipe.dim:
+        return network
+    items = np.flatnonzero(material.good[: material.learnt])
+    some = items[:: max(1, len(items) // KEPT_FROM)]
+    embeddings = torch.from_numpy(embed(network, material.inputs, some))
+    return Reduced(network, kept_directions(embeddings, recipe.keep)).eval()
 
 
 def _figures(

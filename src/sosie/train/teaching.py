@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from sosie.errors import TrainingError
 from sosie.train.batches import balanced_batches, pair_batches, shuffled_batches, with_negatives
-from sosie.train.learner import Objective, embed_alike, embed_views
+from sosie.train.learner import Cost, Objective, embed_alike, embed_views
 from sosie.train.losses import OF_CLASSES, LossSettings, Targets, make_loss
 from sosie.train.mining import MiningSettings, hard_negatives
+from sosie.train.rebuilding import cost_of_rebuilding
 from sosie.train.recipe import Recipe
 from sosie.train.supervision import Supervision, targets
 from sosie.types import Mask, Matrix, Rows
@@ -29,9 +30,9 @@ class Teaching:
     good: Mask  # (items,) what can be read
     recipe: Recipe
 
-    def objectives(self) -> list[Objective]:
+    def objectives(self) -> list[Objective | Cost]:
         """What is learnt, by the recipe's weights. Raises TrainingError where nothing is."""
-        found = []
+        found: list[Objective | Cost] = []
         recipe = self.recipe
         told = [one for one in self.known if len(one.labels) or len(one.pairs) or self._photos]
         if recipe.alike:
@@ -44,6 +45,8 @@ class Teaching:
             named = LossSettings() if recipe.loss.name in OF_CLASSES else recipe.loss
             of_views = partial(_views, self.known[0], self.product)
             found.append(Objective(recipe.views, embed_views, of_views, make_loss(named, recipe.dim)))
+        if recipe.rebuild:
+            found.append(Cost(recipe.rebuild, cost_of_rebuilding))
         if not found:
             raise TrainingError(
                 "nothing is known of these products: give --label, --pairs, --links or --events, or set views=1 to "

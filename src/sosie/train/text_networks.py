@@ -17,6 +17,7 @@ from sosie.encoders.networks.embedder import freeze
 from sosie.encoders.networks.hugging_face import PooledTexts, text_network
 from sosie.encoders.networks.recurrent import Recurrent, RecurrentSettings
 from sosie.encoders.networks.text_cnn import TextCnn, TextCnnSettings
+from sosie.encoders.networks.vae import TextVae, TextVaeSettings
 from sosie.errors import TrainingError
 from sosie.train.options import settings_of
 from sosie.train.recipe import Recipe
@@ -97,9 +98,11 @@ def make_text_network(recipe: Recipe, vectors: Matrix) -> nn.Module:
     if recipe.network == "transformer":
         return _transformer(recipe)
     given = {"words": len(vectors), "width": vectors.shape[1], "dim": recipe.dim}
-    network: Recurrent | TextCnn
+    network: Recurrent | TextCnn | TextVae
     if recipe.network == "gru":
         network = Recurrent(settings_of(RecurrentSettings, recipe, given))
+    elif recipe.network == "text-vae":
+        network = TextVae(settings_of(TextVaeSettings, recipe, given))
     else:
         network = TextCnn(settings_of(TextCnnSettings, recipe, given))
     network.start(torch.from_numpy(vectors))

@@ -101,8 +101,20 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised pictures (n, 3, h, w), `(x - 127) / 128` -> mean-pooled features (n, 1280)."""
-        x = F.relu6(self._bn0(self._conv_stem(pictures)))
-        x = self._blocks(x)
+        return self.rest(self.start(pictures, len(self._blocks)), len(self._blocks))
+
+    def start(self, pictures: Tensor, blocks: int) -> Tensor:
+        """Normalised pictures (n, 3, h, w) -> what the first blocks make of them, (n, width, h', w')."""
+        x: Tensor = F.relu6(self._bn0(self._conv_stem(pictures)))
+        for block in list(self._blocks)[:blocks]:
+            x = block(x)
+        return x
+
+    def rest(self, maps: Tensor, blocks: int) -> Tensor:
+        """What the first blocks made (n, width, h', w') -> mean-pooled features (n, 1280)."""
+        x = maps
+        for block in list(self._blocks)[blocks:]:
+            x = block(x)
         return F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
 
 
@@ -114,9 +126,26 @@ class FromPixels(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """RGB bytes (n, h, w, 3) uint8 -> features."""
-        features: Tensor = self.network((pixels.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0)
+        """RGB (n, h, w, 3), uint8 or 0..255 -> features."""
+        features: Tensor = self.network(normalised(pixels))
         return features
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """RGB (n, h, w, 3), uint8 or 0..255 -> (n, 3, h, w) as the network wants them."""
+    return (pixels.permute(0, 3, 1, 2).to(torch.float32) - 127.0) / 128.0
+
+
+class Start(nn.Module):
+    """The first blocks of a network, behind the normalisation: what of it stays as it is while the rest learns."""
+
+    def __init__(self, network: EfficientNetLite0, blocks: int) -> None:
+        super().__init__()
+        self.network, self.blocks = network, blocks
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """RGB (n, h, w, 3), uint8 or 0..255 -> maps (n, width, h', w')."""
+        return self.network.start(normalised(pixels), self.blocks)
 
 
 def efficientnet_lite0(weights: Path) -> EfficientNetLite0:

@@ -1,0 +1,100 @@
+"""Networks of pictures: made as a recipe says, and written as an encoder."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import nn
+
+from sosie.encoders.export import exported, file_key
+from sosie.encoders.image import CHUNK, EXACT_CONVOLUTIONS, weights_file
+from sosie.encoders.learned import LearnedPictures
+from sosie.encoders.networks.efficientnet_lite import (
+    FEATURES,
+    EfficientNetLite0,
+    FromPixels,
+    Start,
+    efficientnet_lite0,
+    for_bf16,
+)
+from sosie.encoders.networks.embedder import Embedder, EmbedderSettings, Reduced, Rest, freeze, hold_norms
+from sosie.encoders.runtime import Runtime
+from sosie.errors import TrainingError
+from sosie.train.inputs import Inputs, Maps, Pictures
+from sosie.train.options import settings_of
+from sosie.train.recipe import Recipe
+
+
+def make_picture_network(recipe: Recipe) -> nn.Module:
+    """A network of pictures that has learnt nothing of the shop yet. Raises TrainingError for unknown options."""
+    match recipe.network:
+        case "efficientnet-lite0":
+            trunk = efficientnet_lite0(weights_file())
+            settings = settings_of(EmbedderSettings, recipe, {"features": FEATURES, "dim": recipe.dim})
+            hold_norms(trunk)
+            _freeze_blocks(trunk, recipe.freeze)
+            return Embedder(FromPixels(trunk), settings)
+        case other:
+            raise TrainingError(f"the network {other} can't be trained yet.")
+
+
+def from_maps(network: nn.Module, recipe: Recipe, inputs: Inputs) -> tuple[nn.Module, Inputs]:
+    """What of a network learns, and what it reads: where its first blocks are frozen, their maps.
+
+    The quick runtime makes them from the augmented pictures in a seventh of the time that torch takes; a GPU needs no
+    such help. Another network, or one that learns as a whole, stays as it is.
+    """
+    if not (isinstance(network, Embedder) and recipe.freeze and isinstance(inputs, Pictures)):
+        return network, inputs
+    if torch.cuda.is_available():
+        return network, inputs
+    assert isinstance(network.trunk, FromPixels)
+    trunk = network.trunk.network
+    assert isinstance(trunk, EfficientNetLite0)
+    start = Start(for_bf16(trunk, EXACT_CONVOLUTIONS), recipe.freeze)
+    key = f"{file_key(weights_file())} {recipe.freeze}"
+
+    runtimes = {size: _start_runtime(start, key, size) for size in {*recipe.sizes, recipe.final_size}}
+    maps = Maps(inputs, lambda pixels: runtimes[pixels.shape[1]].run(pixels, chunk=CHUNK))
+    return Rest(network, recipe.freeze), maps
+
+
+def _start_runtime(start: nn.Module, key: str, size: int) -> Runtime:
+    pixels = {"pixels": np.zeros((2, size, size, 3), np.uint8)}
+    file = exported("efficientnet-lite0-start", f"{key} {size}", lambda: start, pixels, {"pixels": ("n",)})
+    return Runtime(file, exact_convolutions=EXACT_CONVOLUTIONS)
+
+
+def whole(network: nn.Module) -> nn.Module:
+    """The network that a trained rest belongs to."""
+    return network.embedder if isinstance(network, Rest) else network
+
+
+def _freeze_blocks(trunk: EfficientNetLite0, blocks: int) -> None:
+    if blocks > len(trunk._blocks):
+        raise TrainingError(f"freeze: the network has {len(trunk._blocks)} blocks, {blocks} can't be frozen.")
+    if blocks:
+        for layer in (trunk._conv_stem, trunk._bn0, *list(trunk._blocks)[:blocks]):
+            freeze(layer)
+
+
+def write_pictures(network: nn.Module, recipe: Recipe, key: str) -> LearnedPictures:
+    """The encoder of a trained network, exported under a key that names its weights."""
+    size = recipe.final_size
+    pixels = {"pixels": np.zeros((2, size, size, 3), np.uint8)}
+    file = exported("learned-pictures", f"{key} {size}", lambda: _for_runtime(network), pixels, {"pixels": ("n",)})
+    exact = EXACT_CONVOLUTIONS if recipe.network == "efficientnet-lite0" else 0
+    with torch.inference_mode():
+        dim = network(torch.from_numpy(pixels["pixels"])).shape[1]
+    return LearnedPictures(file, int(dim), size, exact_convolutions=exact)
+
+
+def _for_runtime(network: nn.Module) -> nn.Module:
+    """The same network in a form that loses little in bf16."""
+    network = deepcopy(network)
+    embedder = network.network if isinstance(network, Reduced) else network
+    if isinstance(embedder, Embedder) and isinstance(embedder.trunk, FromPixels):
+        inner = embedder.trunk.network
+        assert isinstance(inner, EfficientNetLite0)
+        embedder.trunk = FromPixels(for_bf16(inner, EXACT_CONVOLUTIONS))
+    return network
