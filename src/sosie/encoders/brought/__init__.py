@@ -173,7 +173,7 @@ def _kind(source: Path) -> str:
             ".onnx, or as a folder with safetensors."
         )
     if not source.is_dir():
-        raise EncoderError(f"{source}: is {'no model that is known' if source.exists() else 'not there'}; {_KNOWN}")
+        raise EncoderError(f"{source}: is {'no model that is known' if source.exists() else 'not there'}. {_KNOWN}")
     if (source / "open_clip_config.json").is_file():
         return "open_clip"
     if (source / MODULES).is_file():
