@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import Bench
 from table import page
 
-NAMES = ("texts",)
+NAMES = ("grocery", "clothing", "fashion_mnist", "texts")
 RESULTS = Path(__file__).parents[1] / "results"
 
 
