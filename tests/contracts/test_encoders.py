@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 from brought_models import keras_pictures, onnx_pictures, onnx_texts, sentence_folder
-from learned_folders import pictures_folder, products_folder, texts_folder
+from learned_folders import pictures_folder, products_folder, recipes_folder, texts_folder
 from PIL import Image, ImageDraw
 
 from sosie.config import Config, parse_config
@@ -126,6 +126,8 @@ CASES: dict[str, tuple[str, dict[str, object], str, Callable[[], list[Product]]]
     "reviews-chinese": ("reviews", {}, "zh", _chinese),
     "learned-pictures": ("image", {"image": {"encoder": str(LEARNED / "pictures")}}, "en", _pictured),
     "learned-texts": ("text", {"text": {"encoder": str(LEARNED / "texts")}}, "en", _products),
+    "text-cnn": ("text", {"text": {"encoder": str(LEARNED / "text-cnn")}}, "en", _products),
+    "gru-chinese": ("text", {"text": {"encoder": str(LEARNED / "gru")}}, "zh", _chinese),
     "learned-products": ("learned", {"learned": {"encoder": str(LEARNED / "products")}}, "en", _pictured),
     "learned-one-part": ("image", {"image": {"encoder": str(LEARNED / "one-part")}}, "en", _pictured),
     "brought-onnx-pictures": ("image", {"image": {"encoder": str(BROUGHT / "onnx-pictures")}}, "en", _pictured),
@@ -152,6 +154,8 @@ OTHERS: dict[str, dict[str, object]] = {  # other settings of the same signal
     "reviews": {"text": {"encoder": "multilingual"}},
     "learned-pictures": {"image": {"encoder": str(LEARNED / "pictures-other")}},
     "learned-texts": {"text": {"encoder": str(LEARNED / "texts-other")}},
+    "text-cnn": {"text": {"encoder": str(LEARNED / "gru")}},
+    "gru-chinese": {"text": {"encoder": str(LEARNED / "text-cnn")}},
     "learned-products": {"learned": {"encoder": str(LEARNED / "products-other")}},
     "learned-one-part": {"image": {"encoder": str(LEARNED / "pictures")}},
     "brought-keras": {"image": {"encoder": str(BROUGHT / "onnx-pictures")}},
@@ -178,6 +182,8 @@ def _learned() -> None:
     pictures_folder(LEARNED / "pictures-other", seed=1)
     texts = LearnedTexts.load(texts_folder(LEARNED / "texts"))
     texts_folder(LEARNED / "texts-other", dim=8)
+    recipes_folder(LEARNED / "text-cnn", "text-cnn", [text for one in ENGLISH for text in one[:2]])
+    recipes_folder(LEARNED / "gru", "gru", CHINESE)
     products_folder(LEARNED / "products", {"image": pictures, "colour": Colour(), "text": texts}, dim=128)
     products_folder(LEARNED / "products-other", {"image": pictures, "text": texts})
     products_folder(LEARNED / "one-part", {"image": pictures}, dim=8)

@@ -105,6 +105,23 @@ def texts_folder(folder: Path, dim=16, seed=0) -> Path:
     return folder
 
 
+def recipes_folder(folder: Path, recipe: str, texts: list[str], dim=32) -> Path:
+    """A recipe's network of texts that has learnt nothing but their vocabulary."""
+    import torch
+
+    from sosie.train.recipe import RECIPES
+    from sosie.train.text_networks import begin_vocabulary, make_text_network, write_texts
+
+    wanted = RECIPES[recipe].model_copy(update={"dim": dim})
+    vocabulary = folder.with_suffix(".json")
+    vocabulary.parent.mkdir(parents=True, exist_ok=True)
+    begin_vocabulary(wanted, texts, vocabulary)
+    torch.manual_seed(0)
+    vectors = drawn(Tokenizer.from_file(str(vocabulary)).get_vocab_size(), 16)
+    write_texts(make_text_network(wanted, vectors).eval(), vocabulary, 32, dim, recipe).save(folder)
+    return folder
+
+
 def products_folder(folder: Path, parts=None, dim=16, seed=0) -> Path:
     """On learned pictures and texts, unless other parts are given."""
     if parts is None:
