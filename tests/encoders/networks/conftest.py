@@ -22,7 +22,7 @@ def run_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunExported
     def run(network: nn.Module, axes: tuple[str, ...], examples: Mapping[str, Tensor], *asked: Mapping[str, Tensor]):
         network.eval()
         given = {name: example.numpy() for name, example in examples.items()}
-        file = exported("network", "1", lambda: network, given, dict.fromkeys(given, axes))
+        file = exported("network", type(network).__name__, lambda: network, given, dict.fromkeys(given, axes))
         session = onnxruntime.InferenceSession(str(file))
         for inputs in asked:
             with torch.no_grad():
