@@ -29,6 +29,10 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as loss.name=arcface."),
     ] = [],  # noqa: B006
     epochs: Annotated[int, typer.Option("--epochs", min=0, help="Passes over the products; the recipe's if 0.")] = 0,
+    minutes: Annotated[
+        float,
+        typer.Option("--minutes", min=0, help="Take as many epochs as fit, up to the recipe's; all of them if 0."),
+    ] = 0.0,
     name: Annotated[str, typer.Option("--name", help="Of the model; the recipe's if left out.")] = "",
     activate: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Switch the store to what was learnt.")
@@ -54,6 +58,8 @@ def train(
         from sosie.train.run import TrainOptions
         from sosie.train.run import train as train_on
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sosie"):
+            raise
         raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
 
     opened = Store(store)
@@ -67,7 +73,7 @@ def train(
 
         show.write_page(preview, preview_page(preview_of(opened.snapshot, truth, wanted, command_line())))
         return
-    options = TrainOptions(name or Path(named).stem, activate, processes, wandb, command_line())
+    options = TrainOptions(name or Path(named).stem, activate, minutes, processes, wandb, command_line())
     if not as_json:
         print_recipe(named, why, wanted)
     with show.progress() as progress:

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -22,12 +24,14 @@ from sosie.errors import TrainingError
 from sosie.train.batches import shard
 from sosie.train.checkpoint import read_checkpoint, write_checkpoint
 from sosie.train.inputs import Inputs
-from sosie.train.learner import Batch, Cost, Learner, Objective
+from sosie.train.learner import Batch, Cost, Learner, NotANumberError, Objective
 from sosie.train.recipe import Recipe
 from sosie.types import Matrix, Progress, Rows
 
 KEEP_EVERY = 120.0  # seconds between checkpoints within an epoch
 EMBEDDED = 64  # items that are embedded at a time
+KEPT = "kept.safetensors"  # weights that validated best before a loss was no number
+SHORT = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 Several = tuple[Tensor, ...] | list[Tensor]
 
@@ -61,6 +65,7 @@ class Fitted:
     network: nn.Module  # in evaluation mode, with the weights that were kept
     best: float | None  # their measure; None without a judge
     epochs: tuple[Mapping[str, float], ...]  # a line each, as in epochs.csv
+    seconds: float  # of its steps
     samples_per_second: float
     waiting: float  # share of the time in which the network waited for its input
     stopped: str  # why before the last epoch; "" = it wasn't
@@ -106,7 +111,18 @@ def fit(
             if trainer.interrupted:
                 raise KeyboardInterrupt from ending
             raise
+        except NotANumberError:
+            watch.rescue()
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError) or SHORT.search(str(error)):
+                raise OutOfMemoryError("memory ran out.") from error
+            raise
     return watch.fitted()
+
+
+class OutOfMemoryError(TrainingError):
+    """A batch is too large for the memory there is."""
 
 
 class _Steps:
@@ -189,6 +205,11 @@ class _Watch(Callback):
         elif time.monotonic() - self._saved > KEEP_EVERY:
             self._save(trainer)
 
+    def rescue(self) -> None:
+        """Write the weights that validated best so far where somebody can find them."""
+        if self.kept is not None:
+            save_file(self.kept, self.course.folder / KEPT)
+
     def fitted(self) -> Fitted:
         """What came of it."""
         network = self.network
@@ -199,6 +220,7 @@ class _Watch(Callback):
             network=network.cpu().eval(),
             best=self.best,
             epochs=tuple(self.epochs),
+            seconds=self.seconds,
             samples_per_second=self.samples / seconds,
             waiting=self.waited / seconds,
             stopped=self.stopped,
@@ -250,6 +272,7 @@ class _Watch(Callback):
             return
         state = {
             "key": dict(self.course.key),
+            "size": {"epochs": self.course.recipe.epochs, "batch": self.course.recipe.batch},
             "network": self.learner.network.state_dict(),
             "losses": self.learner.losses.state_dict(),
             "memories": self.learner.memories.state_dict(),

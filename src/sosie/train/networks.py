@@ -14,7 +14,7 @@ from sosie.encoders.learned import LearnedPictures, LearnedTexts
 from sosie.encoders.learned_products import LearnedProducts
 from sosie.encoders.networks.heads import Head, HeadSettings
 from sosie.errors import TrainingError
-from sosie.train.inputs import Inputs
+from sosie.train.inputs import Inputs, Tensors
 from sosie.train.options import settings_of
 from sosie.train.picture_networks import make_picture_network, write_pictures
 from sosie.train.recipe import Recipe
@@ -86,20 +86,22 @@ def _digest_of(network: nn.Module) -> str:
     return state.hexdigest()
 
 
+def encoded(encoder: Encoder, read: Tensors) -> Matrix:
+    """What an exported encoder makes of what a network reads, as `Inputs.plain` gives it, (n, dim) of unit length."""
+    if isinstance(encoder, LearnedProducts):
+        return encoder.combine({signal: vectors.numpy() for signal, vectors in read["vectors"].items()})
+    if isinstance(encoder, LearnedTexts):
+        return encoder.encode_tokens(read["tokens"].numpy(), read["mask"].numpy())
+    assert isinstance(encoder, LearnedPictures)
+    return encoder.encode_decoded(read["pixels"].round().to(torch.uint8).numpy())
+
+
 @torch.inference_mode()
 def check_export(encoder: Encoder, network: nn.Module, inputs: Inputs, items: Rows) -> float:
     """The least cosine of an exported embedding to the network's own. Raises TrainingError where one is too low."""
-    fetched = inputs.plain(inputs.fetch(items))
-    if isinstance(encoder, LearnedProducts):
-        exported_ones = encoder.combine({signal: vectors.numpy() for signal, vectors in fetched["vectors"].items()})
-    elif isinstance(encoder, LearnedTexts):
-        exported_ones = encoder.encode_tokens(fetched["tokens"].numpy(), fetched["mask"].numpy())
-    else:
-        assert isinstance(encoder, LearnedPictures)
-        fetched = {"pixels": fetched["pixels"].round().to(torch.uint8)}
-        exported_ones = encoder.encode_decoded(fetched["pixels"].numpy())
-    own = nn.functional.normalize(network.eval()(**fetched), dim=1).numpy()
-    least = float((own * exported_ones).sum(axis=1).min())
+    read = inputs.plain(inputs.fetch(items))
+    own = nn.functional.normalize(network.eval()(**read), dim=1).numpy()
+    least = float((own * encoded(encoder, read)).sum(axis=1).min())
     if not least >= LEAST_COSINE:
         raise TrainingError(f"the exported network differs from the trained one: a cosine of {least:.4f} to its own.")
     return least

@@ -1,39 +1,40 @@
 """`train`: from a store and what is known of its products to an encoder, judged beside the one in use."""
 
+import os
 import shutil
 import sys
 import time
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 
-import numpy as np
-import torch
 from lightning.pytorch import seed_everything
 from torch import nn
 
-from sosie.encoders.networks.embedder import Reduced, kept_directions, parameters
-from sosie.encoders.sealed import seal
 from sosie.engine.activate import activate
+from sosie.engine.build import silent
 from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth, reproduce
 from sosie.store import Snapshot
-from sosie.train.course import course_of, sample_of, vectors_to_judge
-from sosie.train.fit import Fitted, embed, fit
-from sosie.train.inputs import Inputs
-from sosie.train.judging import Beside
+from sosie.train.budget import epochs_within
+from sosie.train.checkpoint import FILE, read_checkpoint
+from sosie.train.course import course_of, sample_of
+from sosie.train.finish import write_model
+from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, fit
+from sosie.train.learner import NotANumberError
 from sosie.train.lesson import Lesson
 from sosie.train.lessons import lesson_of
 from sosie.train.logs import loggers
 from sosie.train.material import Material, gather
-from sosie.train.networks import check_export, make_network, write_encoder
-from sosie.train.picture_networks import from_maps, whole
+from sosie.train.networks import make_network
+from sosie.train.picture_networks import from_maps
 from sosie.train.recipe import Recipe
-from sosie.train.report import TrainReport, write_card
-from sosie.types import Matrix, Progress, Rows
+from sosie.train.report import TrainReport
+from sosie.types import Progress
 
 RUNS, MODELS = "training", "models"
-KEPT_FROM = 2_000  # items from which the directions that are kept are taken
+LEAST_BATCH = 8  # that memory has to hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,30 @@ class TrainOptions:
 
     name: str  # of the model
     activate: bool = True  # use it in the store at once
+    minutes: float = 0.0  # the epochs are as many as fit, up to the recipe's; 0 = all of them
     processes: int = 1
     wandb: bool = False  # write for Weights & Biases, too; offline
     command: str = ""  # that was typed
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A training that is prepared."""
+
+    snapshot: Snapshot
+    lesson: Lesson
+    material: Material
+    folder: Path
+    key: dict[str, str]
+    options: TrainOptions
+    progress: Progress
+
+    def set_up(self, recipe: Recipe) -> tuple[nn.Module, Course]:
+        """A network that has learnt nothing yet, and its course."""
+        seed_everything(recipe.seed, verbose=False)
+        network = make_network(recipe, self.material.parts, sample_of(self.material))
+        network, inputs = from_maps(network, recipe, self.material.inputs)
+        return network, course_of(self.lesson, replace(self.material, inputs=inputs), recipe, self.folder, self.key)
 
 
 def train(
@@ -52,7 +74,7 @@ def train(
     truth: Truth,
     recipe: Recipe,
     options: TrainOptions,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = silent,
 ) -> TrainReport:
     """Train an encoder on a store's products, write it to STORE/models/NAME and switch the store to it.
 
@@ -60,83 +82,77 @@ def train(
     stood. Raises TrainingError, TruthError, EncoderError, StoreError; then the store is as it was before.
     """
     started = time.perf_counter()
+    if _follows():
+        progress = silent
     snapshot = store.snapshot
     lesson = lesson_of(snapshot, truth, recipe)
-    run, model = store.folder / RUNS / options.name, store.folder / MODELS / options.name
+    folder, model = store.folder / RUNS / options.name, store.folder / MODELS / options.name
     if model.exists():
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
-    run.mkdir(parents=True, exist_ok=True)
-    material = gather(store, snapshot, lesson, recipe, run, progress)
-    seed_everything(recipe.seed, verbose=False)
-    network, inputs = from_maps(make_network(recipe, material.parts, sample_of(material)), recipe, material.inputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    material = gather(store, snapshot, lesson, recipe, folder, progress)
     told = reproduce(snapshot, truth, options.command)
-    course = course_of(
-        lesson,
-        replace(material, inputs=inputs),
-        recipe,
-        run,
-        {"products": told["products"], "recipe": _key(recipe, truth)},
-    )
-    fitted = fit(network, course, progress, loggers(run, options.wandb), options.processes)
+    key = {"products": told["products"], "recipe": _key(recipe, truth)}
+    run = _Run(snapshot, lesson, material, folder, key, options, progress)
+    fitted, course, notes = _fitted(run, recipe)
     if not fitted.leader:
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
-    fitted = replace(fitted, network=_kept(whole(fitted.network), recipe, material))
-    beside_it = model.with_name(f"{model.name}.partial")
-    shutil.rmtree(beside_it, ignore_errors=True)
-    beside_it.mkdir(parents=True)
-    encoder = write_encoder(beside_it, fitted.network, recipe, material.parts, material.inputs)
-    good = np.flatnonzero(material.good)
-    export = check_export(encoder, fitted.network, material.inputs, good[:64])
-    report = TrainReport(
-        model=model,
-        signal=encoder.signal,
-        told=lesson.told,
-        recipe=recipe.model_dump(mode="json"),
-        products=int(material.good[: material.learnt].sum()),
-        figures=_figures(snapshot, lesson, material, recipe, fitted),
-        before=", ".join(material.signals),
-        epochs=fitted.epochs,
-        stopped=fitted.stopped,
-        parameters=parameters(fitted.network),
-        export=export,
-        samples_per_second=fitted.samples_per_second,
-        waiting=fitted.waiting,
-        seconds=time.perf_counter() - started,
-        active=False,
-        reproduce=told,
-        notes=(*lesson.notes, *material.notes),
-    )
-    write_card(beside_it, report)
-    seal(beside_it)
-    beside_it.rename(model)
+    notes = (*lesson.notes, *material.notes, *notes)
+    report = write_model(model, snapshot, lesson, material, course, fitted, told, notes)
     if options.activate:
         activate(store.folder, model, progress)
-    shutil.rmtree(run / "pictures", ignore_errors=True)
+    shutil.rmtree(folder / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
 
 
-def _kept(network: nn.Module, recipe: Recipe, material: Material) -> nn.Module:
-    """The network with the main directions of what it was trained on, where the recipe keeps fewer numbers."""
-    if not recipe.keep or recipe.keep >= recipe.dim:
-        return network
-    items = np.flatnonzero(material.good[: material.learnt])
-    some = items[:: max(1, len(items) // KEPT_FROM)]
-    embeddings = torch.from_numpy(embed(network, material.inputs, some))
-    return Reduced(network, kept_directions(embeddings, recipe.keep)).eval()
+def _follows() -> bool:
+    """Whether this is one of several processes, and not the first."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
-def _figures(
-    snapshot: Snapshot, lesson: Lesson, material: Material, recipe: Recipe, fitted: Fitted
-) -> tuple[Beside, ...]:
-    if lesson.judge is None:
-        return ()
+def _fitted(run: _Run, recipe: Recipe) -> tuple[Fitted, Course, tuple[str, ...]]:
+    """Fit within the minutes and the memory that there are; smaller batches, where memory runs out, are told."""
+    notes: tuple[str, ...] = ()
+    while True:
+        network, course = run.set_up(recipe)
+        if run.options.minutes and not _begun(run.folder):
+            recipe, note = _within(run, network, course)
+            notes, (network, course) = (*notes, note), run.set_up(recipe)
+        elif begun := _begun(run.folder):
+            recipe = recipe.model_copy(update=begun)
+            network, course = run.set_up(recipe)
+        there = loggers(run.folder, run.options.wandb)
+        try:
+            return fit(network, course, run.progress, there, run.options.processes), course, notes
+        except NotANumberError as error:
+            ids = run.snapshot.ids(run.material.rows[error.items[:10]])
+            raise TrainingError(
+                f"{error} It was of the products {', '.join(ids)}{' …' if len(error.items) > 10 else ''}. The weights "
+                f"that validated best before, if any did, are kept in {run.folder / KEPT}. "
+                f"A lower rate may help: --set rate={recipe.rate / 3:.2g}, after removing {run.folder / FILE}."
+            ) from error
+        except OutOfMemoryError as error:
+            if recipe.batch // 2 < LEAST_BATCH:
+                raise TrainingError(
+                    f"memory runs out even with batches of {recipe.batch}; take smaller pictures."
+                ) from error
+            notes = (*notes, f"memory ran out with batches of {recipe.batch}; {recipe.batch // 2} are taken.")
+            (run.folder / FILE).unlink(missing_ok=True)
+            recipe = recipe.model_copy(update={"batch": recipe.batch // 2})
 
-    def embedded(items: Rows, inputs: Inputs | None = None) -> Matrix:
-        return embed(fitted.network, inputs or material.inputs, items)
 
-    vectors = vectors_to_judge(lesson, material, recipe, embedded)
-    return lesson.judge.beside(snapshot, vectors, material.signals)
+def _within(run: _Run, network: nn.Module, course: Course) -> tuple[Recipe, str]:
+    recipe, minutes = course.recipe, run.options.minutes
+    epochs = epochs_within(network, course, minutes, run.progress)
+    told = f"{epochs} of the recipe's {recipe.epochs} epochs fit into {minutes:g} minutes."
+    return recipe.model_copy(update={"epochs": epochs}), told
+
+
+def _begun(folder: Path) -> dict[str, int]:
+    """How many epochs of which batches the run in a folder was set up with, if one was cut off there."""
+    state = read_checkpoint(folder)
+    return {} if state is None else dict(state["size"])
 
 
 def _key(recipe: Recipe, truth: Truth) -> str:

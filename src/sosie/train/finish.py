@@ -1,0 +1,96 @@
+"""From a fitted network to a model: reduced, exported, checked, judged beside what was in use, and written."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from sosie.encoders.networks.embedder import Reduced, kept_directions, parameters
+from sosie.encoders.sealed import seal
+from sosie.store import Snapshot
+from sosie.train.course import vectors_to_judge
+from sosie.train.fit import Course, Fitted, embed
+from sosie.train.inputs import Inputs
+from sosie.train.judging import Beside
+from sosie.train.lesson import Lesson
+from sosie.train.material import Material
+from sosie.train.networks import check_export, encoded, write_encoder
+from sosie.train.picture_networks import whole
+from sosie.train.report import TrainReport, write_card
+from sosie.types import Encoder, Matrix, Rows
+
+KEPT_FROM = 2_000  # items from which the directions that are kept are taken
+CHECKED = 64  # items whose exported embeddings are compared
+BATCH = 64  # items encoded at a time
+
+
+def write_model(
+    model: Path,
+    snapshot: Snapshot,
+    lesson: Lesson,
+    material: Material,
+    course: Course,
+    fitted: Fitted,
+    told: Mapping[str, str],
+    notes: tuple[str, ...],
+) -> TrainReport:
+    """Write the folder of a model, all of it or nothing; its report, without what is not known yet."""
+    recipe = course.recipe
+    network = _reduced(fitted.network, course, material)
+    partial = model.with_name(f"{model.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    encoder = write_encoder(partial, network, recipe, material.parts, material.inputs)
+    good = np.flatnonzero(material.good)
+    report = TrainReport(
+        model=model,
+        signal=encoder.signal,
+        told=lesson.told,
+        recipe=recipe.model_dump(mode="json"),
+        products=int(material.good[: material.learnt].sum()),
+        figures=_figures(snapshot, lesson, material, course, encoder),
+        before=", ".join(material.signals),
+        epochs=fitted.epochs,
+        stopped=fitted.stopped,
+        parameters=parameters(network),
+        export=check_export(encoder, network, material.inputs, good[:CHECKED]),
+        samples_per_second=fitted.samples_per_second,
+        waiting=fitted.waiting,
+        seconds=fitted.seconds,
+        active=False,
+        reproduce=told,
+        notes=notes,
+    )
+    write_card(partial, report)
+    seal(partial)
+    partial.rename(model)
+    return report
+
+
+def _reduced(network: nn.Module, course: Course, material: Material) -> nn.Module:
+    """The whole network, with the main directions of what it was trained on where the recipe keeps fewer numbers."""
+    recipe = course.recipe
+    if not 0 < recipe.keep < recipe.dim:
+        return whole(network)
+    items = np.flatnonzero(material.good[: material.learnt])
+    some = items[:: max(1, len(items) // KEPT_FROM)]
+    embeddings = torch.from_numpy(embed(network, course.inputs, some))
+    return Reduced(whole(network), kept_directions(embeddings, recipe.keep)).eval()
+
+
+def _figures(
+    snapshot: Snapshot, lesson: Lesson, material: Material, course: Course, encoder: Encoder
+) -> tuple[Beside, ...]:
+    if lesson.judge is None:
+        return ()
+
+    def embedded(items: Rows, inputs: Inputs | None = None) -> Matrix:
+        read = inputs or material.inputs
+        parts = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+        return np.concatenate([encoded(encoder, read.plain(read.fetch(part))) for part in parts])
+
+    vectors = vectors_to_judge(lesson, material, course.recipe, embedded)
+    return lesson.judge.beside(snapshot, vectors, material.signals)
