@@ -4,11 +4,12 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sosie.encoders.export import exported, file_key
 from sosie.encoders.image import CHUNK, EXACT_CONVOLUTIONS, weights_file
 from sosie.encoders.learned import LearnedPictures
+from sosie.encoders.networks.cnn import Cnn, CnnSettings
 from sosie.encoders.networks.efficientnet_lite import (
     FEATURES,
     EfficientNetLite0,
@@ -18,6 +19,8 @@ from sosie.encoders.networks.efficientnet_lite import (
     for_bf16,
 )
 from sosie.encoders.networks.embedder import Embedder, EmbedderSettings, Reduced, Rest, freeze, hold_norms
+from sosie.encoders.networks.residual import Residual, ResidualSettings
+from sosie.encoders.networks.vae import PictureVae, PictureVaeSettings
 from sosie.encoders.runtime import Runtime
 from sosie.errors import TrainingError
 from sosie.train.inputs import Inputs, Maps, Pictures
@@ -34,8 +37,33 @@ def make_picture_network(recipe: Recipe) -> nn.Module:
             hold_norms(trunk)
             _freeze_blocks(trunk, recipe.freeze)
             return Embedder(FromPixels(trunk), settings)
+        case "residual":
+            return Residual(settings_of(ResidualSettings, recipe, {"dim": recipe.dim}))
+        case "cnn":
+            return Cnn(settings_of(CnnSettings, recipe, _of_one_size(recipe)))
+        case "vae":
+            return OfPixels(PictureVae(settings_of(PictureVaeSettings, recipe, _of_one_size(recipe))))
         case other:
             raise TrainingError(f"the network {other} can't be trained yet.")
+
+
+class OfPixels(nn.Module):
+    """A network of pictures, called with their pixels by that name."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """RGB (n, h, w, 3), uint8 or float in 0..255 -> embeddings (n, dim)."""
+        embeddings: Tensor = self.network(pixels)
+        return embeddings
+
+
+def _of_one_size(recipe: Recipe) -> dict[str, int]:
+    if {*recipe.sizes} != {recipe.final_size}:
+        raise TrainingError(f"sizes: the network {recipe.network} sees pictures of one size, from first to last.")
+    return {"size": recipe.final_size, "dim": recipe.dim}
 
 
 def from_maps(network: nn.Module, recipe: Recipe, inputs: Inputs) -> tuple[nn.Module, Inputs]:

@@ -8,6 +8,7 @@ from sosie.encoders.networks.vae import Vae, negative_elbo, warmed_up
 from sosie.errors import TrainingError
 from sosie.train.inputs import Tensors
 from sosie.train.learner import Batch, Learner
+from sosie.train.picture_networks import OfPixels
 from sosie.train.text_networks import OfTokens
 
 
@@ -19,15 +20,17 @@ def cost_of_rebuilding(learner: Learner, batch: Batch) -> Tensor:
     """
     network = inner(learner.network)
     if not isinstance(network, Vae):
-        raise TrainingError("rebuild: only a variational autoencoder makes products again from embeddings: text-vae.")
+        raise TrainingError(
+            "rebuild: only a variational autoencoder makes products again from embeddings: vae, text-vae."
+        )
     seen, wanted = learner.learning(batch), learner.inputs.plain(batch.fetched)
     beta = warmed_up(learner.recipe.beta, batch.step, learner.warm)
     return negative_elbo(network, _read(seen), beta, _read(wanted))
 
 
 def inner(network: nn.Module) -> nn.Module:
-    """The network itself, whoever calls it with masks."""
-    return network.network if isinstance(network, OfTokens) else network
+    """The network itself, whoever calls it."""
+    return network.network if isinstance(network, OfTokens | OfPixels) else network
 
 
 def _read(tensors: Tensors) -> Tensor:

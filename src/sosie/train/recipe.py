@@ -17,7 +17,7 @@ from sosie.train.mining import MiningSettings
 from sosie.train.words import WordChanges
 
 Network = Literal[
-    "efficientnet-lite0", "residual", "cnn", "text-cnn", "gru", "text-vae", "transformer", "head", "multimodal"
+    "efficientnet-lite0", "residual", "cnn", "vae", "text-cnn", "gru", "text-vae", "transformer", "head", "multimodal"
 ]
 OF_VECTORS = ("head", "multimodal")
 OF_TEXTS = ("text-cnn", "gru", "text-vae", "transformer")
@@ -27,7 +27,7 @@ Option = bool | int | float | str | tuple[int, ...]
 class Recipe(Settings):
     """All settings of a training.
 
-    `network` learns from pictures (the first three), from texts (the next four), or from the vectors that the encoders
+    `network` learns from pictures (the first four), from texts (the next four), or from the vectors that the encoders
     of `signals` make (head: of one signal; multimodal: of several). `alike`, `views`, `towers` are what it learns, each
     with its weight.
     """
@@ -38,6 +38,8 @@ class Recipe(Settings):
     dim: Annotated[int, Field(ge=2, le=4096)] = 256
     keep: Annotated[int, Field(ge=0, le=4096)] = 0  # main directions of the trained embedding that are kept; 0 = all
     freeze: Annotated[int, Field(ge=0)] = 0  # blocks of a pretrained network, from its input on, that stay as they are
+    start: str = ""  # folder of a trained model whose weights it begins with
+    shots: Annotated[int, Field(ge=0)] = 0  # products of each label that are learnt from, at most; 0 = all
 
     alike: Annotated[float, Field(ge=0)] = 1.0  # weight of: what is labelled, paired or linked as alike
     views: Annotated[float, Field(ge=0)] = 0.0  # of: two augmentations of a product are alike, others are not
@@ -143,6 +145,18 @@ RECIPES: dict[str, Recipe] = {
         sizes=(32,),
         epochs=20,
         optimiser="adam",
+    ),
+    # A variational autoencoder of tiny pictures: no labels are needed.
+    "vae": Recipe(
+        network="vae",
+        alike=0.0,
+        rebuild=1.0,
+        dim=64,
+        sizes=(28,),
+        epochs=20,
+        batch=128,
+        rate=2e-3,
+        warmup=0.2,
     ),
     # Small networks of words, from scratch: minutes for some thousand titles.
     "text-cnn": Recipe(
