@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.engine.indexing import BYTES, FILE, TIE, build_candidates, proposals
+from sosie.engine.patches import Compared
 from sosie.errors import StoreError
 from sosie.index.bytes import Bytes
 from sosie.index.codes import Codes
@@ -43,13 +44,15 @@ class Sought:
     """A question as vectors: each signal's unit vector, its share of the score (shares add up to 1), and the words.
 
     `words` is the share-scaled score of every row of the snapshot for words found literally, (size,), or None.
-    `row` is the row that these vectors are of, where they are of one.
+    `row` is the row that these vectors are of, where they are of one. `compared` is what the first candidates are
+    compared with, beside; it finds none.
     """
 
     vectors: Mapping[str, Vector]
     shares: Mapping[str, float]
     words: Vector | None = None
     row: int | None = None
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sosie.engine.candidates import Candidates, Sought
 from sosie.engine.likely import calibration_for, likely
+from sosie.engine.patches import FIRST, PATCHES, Compared, patches_of
 from sosie.engine.wording import word_scores
 from sosie.errors import QuestionError
 from sosie.filters import category_filter, evaluate, parse_filter
@@ -58,11 +59,12 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
     hits: tuple[Hit, ...] = ()
     calibrated = None
     if sought is not None and total != 0 and query.limit:
-        rows, scores = _places(candidates, sought, query, allowed, set(snapshot.groups[liked + unliked].tolist()))
+        barred = set(snapshot.groups[liked + unliked].tolist())
+        rows, scores, compared = _places(candidates, sought, query, allowed, barred)
         if query.diversity:
             rows = _diverse(candidates, sought, rows, scores, query)
         calibrated, told = calibration_for(snapshot, query) if _only_one(query) else (None, ())
-        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], query, calibrated)
+        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], compared, query, calibrated)
         notes += told
     alike = calibrated.truth if calibrated is not None else ""
     return Answer(hits, (time.perf_counter() - started) * 1000, total, notes, alike)
@@ -128,12 +130,16 @@ def _sought(
         asked[EXACT] = weights[EXACT] / EXACT_SCALE.sigma
     if not asked:
         return None, (f"the question says nothing to the signals of this store: {', '.join(weights)}.",)
+    patches = patches_of(snapshot, query, liked, encoders) if PATCHES in weights else None
+    if patches is not None:
+        asked[PATCHES] = omega[PATCHES]
     mass = sum(asked.values())
     shares = {signal: value / mass for signal, value in asked.items()}
     lacking = [signal for signal in snapshot.signals if signal in weights and signal not in vectors]
     notes = (f"{', '.join(query.like)}: nothing is known of {', '.join(lacking)}.",) if liked and lacking else ()
     scaled = None if words is None else words * np.float32(shares[EXACT])
-    return Sought(vectors, shares, scaled, liked[0] if _only_one(query) else None), notes
+    compared = None if patches is None else Compared(patches, shares[PATCHES])
+    return Sought(vectors, shares, scaled, liked[0] if _only_one(query) else None, compared), notes
 
 
 def _vector(
@@ -211,21 +217,35 @@ def _allowed(snapshot: "Snapshot", query: Query, liked: list[int]) -> Mask | Non
 
 def _places(
     candidates: Candidates, sought: Sought, query: Query, allowed: Mask | None, barred: set[int]
-) -> tuple[Rows, Vector]:
-    """The best row of each of the best groups, as many as the question needs, with scores; ties by id."""
+) -> tuple[Rows, Vector, dict[int, float]]:
+    """The best row of each of the best groups, as many as the question needs, with scores; ties by id.
+
+    And the parts of those that were compared with the question. These only add: the first stay the first, however far
+    an answer goes on.
+    """
     want = query.offset + query.limit
     if query.diversity:
         want = max(want * 5, POOL)
+    most = 0.0
+    if sought.compared is not None:
+        want, most = max(want, FIRST), sought.compared.share
     rows, scores = np.empty(0, np.int64), np.empty(0, np.float32)
     for rows, scores in candidates.find(sought, allowed, want + len(barred)):
         lowest = float(scores.min()) if len(scores) else np.inf
         rows, scores = _fill(candidates, sought, rows, scores, want, barred)
-        if len(rows) >= want or (query.min_score is not None and lowest < query.min_score):
+        if len(rows) >= want or (query.min_score is not None and lowest < query.min_score - most):
             break
+    parts: dict[int, float] = {}
+    if sought.compared is not None:
+        added = sought.compared.parts(candidates.snapshot, rows[:FIRST])
+        parts = dict(zip(rows[:FIRST].tolist(), added.tolist(), strict=True))
+        scores = np.concatenate([scores[:FIRST] + added, scores[FIRST:]])
+        order = _order(candidates.snapshot, rows, scores, len(rows))
+        rows, scores = rows[order], scores[order]
     if query.min_score is not None:
         kept = scores >= query.min_score
         rows, scores = rows[kept], scores[kept]
-    return rows, scores
+    return rows, scores, parts
 
 
 def _fill(
@@ -298,7 +318,12 @@ def _diverse(candidates: Candidates, sought: Sought, rows: Rows, scores: Vector,
 
 
 def _hits(
-    candidates: Candidates, sought: Sought, rows: Rows, query: Query, calibrated: "Calibrated | None"
+    candidates: Candidates,
+    sought: Sought,
+    rows: Rows,
+    compared: Mapping[int, float],
+    query: Query,
+    calibrated: "Calibrated | None",
 ) -> tuple[Hit, ...]:
     """Records, printed parts, missing signals and variants of the rows of an answer."""
     if len(rows) == 0:
@@ -309,6 +334,8 @@ def _hits(
     for signal in signals:
         if signal == EXACT and sought.words is not None:
             parts.append(sought.words[rows])
+        elif signal == PATCHES:
+            parts.append(np.array([compared.get(row, 0.0) for row in rows.tolist()], np.float32))
         else:
             parts.append(candidates.cosines(signal, sought.vectors[signal], rows) * np.float32(sought.shares[signal]))
     scores, table = (values.tolist() for values in printed_parts(np.stack(parts, axis=1)))
@@ -318,6 +345,8 @@ def _hits(
         missing: tuple[str, ...] = ()
         if 0.0 in table[at]:
             missing = tuple(s for s in sought.vectors if not candidates.vector(s, row).any())
+            if row in compared and not snapshot.vectors(PATCHES, [row]).any():
+                missing += (PATCHES,)
         variants = candidates.variants(row) if query.variants else ()
         printed = dict(zip(signals, table[at], strict=True))
         hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants, shares[at]))

@@ -22,6 +22,7 @@ LANGUAGE_SAMPLE = 2_000  # products whose texts tell the catalogue's language
 PRESENT: Mapping[str, Callable[[Product], object]] = {
     "image": lambda product: product.images,
     "colour": lambda product: product.images,
+    "patches": lambda product: product.images,
     "text": product_text,
     "words": product_text,
     "price": lambda product: product.price is not None,

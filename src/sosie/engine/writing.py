@@ -3,16 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from sosie.config import Config
 from sosie.encoders import load_encoder, made_from, make_encoders
 from sosie.encoders.function import by_signal
+from sosie.encoders.matching import fit_matches, packed
 from sosie.encoders.pictures import clips_of
 from sosie.engine.candidates import build_candidates
 from sosie.engine.encode import encode_products, is_cached, kept_directions
 from sosie.engine.given import Given
+from sosie.engine.patches import PATCHES
 from sosie.engine.reading import PRESENT, Reading
 from sosie.index.words import build_postings, document
 from sosie.media import can_open_videos
@@ -23,6 +26,7 @@ from sosie.types import Encoder, Matrix, Product, Progress, Scale
 LEAST_DELTA = 100  # products that never make a new generation necessary
 BATCH = 1_024  # products encoded at a time: a build that is cut off has lost no more
 SCALE_SAMPLE = 10_000  # products from which the scales of signals are fitted
+PATCHES_SAMPLE = 256  # and of patches, which are not cached
 GIVEN = "given"  # in place of the fingerprint of an encoder, for vectors made elsewhere
 
 
@@ -64,7 +68,7 @@ class Writing:
         self.writer.note(config=self.config)
         if (
             anew
-            or set(signals) != set(old.signals)
+            or set(signals) != set(old.manifest.signals)
             or (self.config.signals, self.config.index) != (old.config.signals, old.config.index)
             or late > max(self.config.build.merge_share * old.base, LEAST_DELTA)
         ):
@@ -87,7 +91,7 @@ class Writing:
         )
 
     def _present(self, signal: str, old: Snapshot) -> bool:
-        if signal in self.reading.signals or signal in old.signals:
+        if signal in self.reading.signals or signal in old.manifest.signals:
             return True
         if getattr(self.config.signals, signal) == getattr(old.config.signals, signal):
             return False  # no product had it before, or it would be in the store
@@ -142,7 +146,7 @@ class Writing:
             self.progress("encoding", at, len(signals))
             raw = self._raw(signal, encoders.get(signal), staged)
             if raw is not None:
-                vectors[signal] = apply_scale(raw, old.scales[signal])
+                vectors[signal] = _final(signal, raw, old.scales[signal])
         self._problems(encoders)
         self.writer.commit_delta(vectors)
 
@@ -150,17 +154,17 @@ class Writing:
         encoders = self._encoders(signals, old, anew)
         fitted = self._scales([signal for signal in signals if signal in anew], encoders)
         scales = {signal: fitted.get(signal) or old.scales[signal] for signal in signals}
-        dims = {signal: scale.dim for signal, scale in scales.items()}
+        dims = {s: encoders[s].dim if s == PATCHES else scale.dim for s, scale in scales.items()}
         fingerprints = {s: encoders[s].fingerprint if s in encoders else GIVEN for s in signals}
         weights = self._weights(signals)
-        with self.writer.generation(dims, fingerprints, anew=anew) as fresh:
+        with self.writer.generation(dims, fingerprints, anew=anew, compared=(PATCHES,)) as fresh:
             self._fill(fresh, encoders, scales)
             for signal, scale in scales.items():
                 if signal in encoders:
                     self.writer.freeze(encoders[signal])
                 name = type(encoders[signal]).__name__ if signal in encoders else ""
                 fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
-            matrices = {signal: fresh.vectors(signal) for signal in signals}
+            matrices = {signal: fresh.vectors(signal) for signal in signals if signal != PATCHES}
             self.progress("indexing", 0, None)
             build_candidates(fresh.folder, matrices, omegas(weights, scales), self.config.index)
             build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
@@ -175,11 +179,14 @@ class Writing:
         scales = {}
         for signal in anew:
             parts = []
-            for start in range(0, len(sample), BATCH):
-                self.progress(f"learning the scale of {signal}", start, len(sample))
-                parts.append(self._raw(signal, encoders.get(signal), sample[start : start + BATCH]))
+            some = sample[:: -(-len(sample) // PATCHES_SAMPLE)] if signal == PATCHES else sample
+            for start in range(0, len(some), BATCH):
+                self.progress(f"learning the scale of {signal}", start, len(some))
+                parts.append(self._raw(signal, encoders.get(signal), some[start : start + BATCH]))
             raw = [part for part in parts if part is not None]
-            if raw:
+            if raw and signal == PATCHES:
+                scales[signal] = fit_matches(packed(np.concatenate(raw)))
+            elif raw:
                 scales[signal] = fit_scale(np.concatenate(raw), kept_directions(self.config, encoders.get(signal)))
         self.encoded = {s: count for s, count in self.encoded.items() if s in encoders and is_cached(encoders[s])}
         return scales
@@ -195,7 +202,7 @@ class Writing:
                 wanted = np.flatnonzero(np.isin(part, todo[signal], assume_unique=True))
                 raw = self._raw(signal, encoders.get(signal), [batch[at] for at in wanted]) if len(wanted) else None
                 if raw is not None:
-                    fresh.vectors(signal)[part[wanted]] = apply_scale(raw, scale)
+                    fresh.vectors(signal)[part[wanted]] = _final(signal, raw, scale)
             done += len(batch)
             self.progress("encoding", done, len(rows))
 
@@ -216,3 +223,10 @@ class Writing:
         told = {ref.rpartition("#")[0]: reason for ref, reason in why.items()} | dict(why)  # a clip's by its frames
         some = [told.get(ref, f"{ref}: is not there.") for ref in list(self.unseen.values())[:3]]
         self.notes.append(f"{len(self.unseen):,} products have pictures of which none could be read: {' '.join(some)}")
+
+
+def _final(signal: str, raw: Matrix, scale: Scale) -> Matrix:
+    """Vectors as they are kept: patches as bytes, all others scaled."""
+    final: Any = packed(raw) if signal == PATCHES else apply_scale(raw, scale)
+    vectors: Matrix = final
+    return vectors
