@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from sosie.encoders.function import function_encoder
     from sosie.engine.shop import Store, build
     from sosie.engine.shop import open_store as open  # noqa: A004 - `sosie.open` reads as it should
+    from sosie.train.front import train
 
 __version__ = "0.1.0"
-__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "bring", "build", "function_encoder", "open"]
+__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "bring", "build", "function_encoder", "open", "train"]
 
 
 def __getattr__(name: str) -> object:
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> object:
         from sosie.encoders.function import function_encoder
 
         return function_encoder
+    if name == "train":
+        import sosie.train
+
+        return sosie.train
     if name not in {"Store", "build", "open"}:
         raise AttributeError(f"module 'sosie' has no attribute '{name}'")
     from sosie.engine import shop

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-import sosie
 from sosie.engine.shop import Store
 from sosie.errors import TruthError
 from sosie.evaluate.given_run import judge_run
@@ -194,6 +193,5 @@ def reproduce(snapshot: Snapshot, truth: Truth, command: str, run: Path | None =
                 told[file.name] = file_digest(stream, lambda: blake2b(digest_size=8)).hexdigest()
     encoders = {name: state.fingerprint for name, state in snapshot.manifest.signals.items()}
     told |= {f"encoder of {name}": fingerprint for name, fingerprint in encoders.items() if fingerprint}
-    told["sosie"] = sosie.__version__
     told["python"] = platform.python_version()
-    return told | {name: version(name) for name in ("numpy", "scikit-learn")}
+    return told | {name: version(name) for name in ("sosie", "numpy", "scikit-learn")}

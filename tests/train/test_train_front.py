@@ -1,0 +1,71 @@
+"""`sosie.train(…)`: what the verb does, from Python."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import toy_shop
+
+import sosie
+from sosie.errors import TrainingError
+
+SMALL = {"signals": ["words"], "dim": 8, "epochs": 2, "batch": 48, "items": 0}
+
+
+@pytest.fixture
+def store(tmp_path):
+    torch.set_num_threads(1)
+    return toy_shop.shop(tmp_path / "store")
+
+
+def test_it_is_a_function_before_and_after_the_room_was_imported(store):
+    told = []
+
+    def progress(stage, done, total):
+        told.append(stage)
+
+    for name in ("first", "second"):
+        report = sosie.train(
+            store, "kind", split="split", recipe="head", settings=SMALL, name=name, activate=False, progress=progress
+        )
+        assert report.model == store.folder / "models" / name
+        assert [line["epoch"] for line in report.epochs] == [1, 2]
+    assert any(stage.startswith("epoch 2 of 2") for stage in told)
+    assert not report.active
+
+
+def test_a_folder_and_a_recipe_file_will_do(store, tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "head"\nsignals = ["words"]\nbatch = 48\n[loss]\nname = "info-nce"\n')
+    report = sosie.train(
+        store.folder, ["kind"], split="split", recipe=tmp_path / "mine.toml", settings={"epochs": 1, "dim": 8}
+    )
+    assert report.model.name == "mine"
+    assert report.recipe["loss"]["name"] == "info-nce"
+    assert report.active
+    assert "learned" in sosie.open(store.folder).snapshot.signals
+
+
+def test_a_misspelt_setting_is_told(store):
+    with pytest.raises(TrainingError, match="did you mean 'epochs'"):
+        sosie.train(store, "kind", recipe="head", settings={"epoch": 2})
+
+
+def test_without_the_extra_it_says_which(store):
+    """In a process of its own, which finds no Lightning; building and asking go on without."""
+    code = (
+        "import sys; sys.modules['lightning'] = None; sys.modules['lightning.pytorch'] = None\n"
+        "import sosie\n"
+        f"store = sosie.open({str(store.folder)!r})\n"
+        "assert store.similar('p00000', limit=1)\n"
+        "try: sosie.train(store, 'kind', recipe='head')\n"
+        "except sosie.SosieError as error: print(error)\n"
+        "from sosie.cli import main\n"
+        f"sys.argv = ['sosie', 'train', '--store', {str(store.folder)!r}, '--label', 'kind']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'sosie[train]'" in done.stdout
+    assert "pip install 'sosie[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
