@@ -20,11 +20,11 @@ def print_recipe(name: str, why: str, recipe: "Recipe") -> None:
 
 def print_training(report: "TrainReport") -> None:
     """What came of it."""
-    if report.figures:
+    if report.figures or report.also:
         table = Table(box=None, pad_edge=False)
         for heading in ("truth", "measure", "trained", f"before ({report.before})", "difference", "p"):
             table.add_column(heading, overflow="fold")
-        for one in report.figures:
+        for one in (*report.figures, *report.also):
             table.add_row(
                 one.truth,
                 one.measure,

@@ -28,6 +28,19 @@ def train(
         list[str],
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as loss.name=arcface."),
     ] = [],  # noqa: B006
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="FOLDER", help="Go on from a trained model, by its recipe if none is named."),
+    ] = None,
+    shots: Annotated[
+        int, typer.Option("--shots", min=0, help="Products of each label that are learnt from, at most; all if 0.")
+    ] = 0,
+    also: Annotated[
+        list[str],
+        typer.Option(
+            "--also", metavar="STORE:LABEL[:SPLIT]", help="Another catalogue on which it is judged before and after."
+        ),
+    ] = [],  # noqa: B006
     epochs: Annotated[int, typer.Option("--epochs", min=0, help="Passes over the products; the recipe's if 0.")] = 0,
     minutes: Annotated[
         float,
@@ -54,9 +67,10 @@ def train(
     from sosie.evaluate.task import TaskOptions
 
     try:
-        from sosie.train.recipe import changed, chosen_recipe, suited
+        from sosie.train.recipe import changed, chosen_recipe, fitting, suited
         from sosie.train.run import TrainOptions
         from sosie.train.run import train as train_on
+        from sosie.train.transfer import recipe_of
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sosie"):
             raise
@@ -65,15 +79,20 @@ def train(
     opened = Store(store)
     options_of = TaskOptions(split=split, kinds=tuple(kind), at=at)
     truth = Truth(tuple(label), pairs=pairs, links=links, events=events, options=options_of)
-    named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
-    wanted = changed(suited(named, truth), _settings(set_, epochs), "--set")
+    settings = _settings(set_, epochs) | ({"start": str(start)} if start else {}) | ({"shots": shots} if shots else {})
+    if start and not recipe:
+        named, why, base = start.name, f"as {start} was trained", fitting(recipe_of(start), truth)
+    else:
+        named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
+        base = suited(named, truth)
+    wanted = changed(base, settings, "--set")
     if preview is not None:
         from sosie.pages import preview_page
         from sosie.train.preview import preview as preview_of
 
         show.write_page(preview, preview_page(preview_of(opened.snapshot, truth, wanted, command_line())))
         return
-    options = TrainOptions(name or Path(named).stem, activate, minutes, processes, wandb, command_line())
+    options = TrainOptions(name or Path(named).stem, activate, minutes, processes, wandb, tuple(also), command_line())
     if not as_json:
         print_recipe(named, why, wanted)
     with show.progress() as progress:

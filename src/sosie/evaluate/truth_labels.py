@@ -17,17 +17,20 @@ LEVEL, PATH = " > ", " | "  # between the levels of a path, and between the path
 TREE = "category"  # its words hold several paths
 
 
-def label_task(snapshot: Snapshot, labels: Sequence[str], options: TaskOptions) -> Task:
+def label_task(snapshot: Snapshot, labels: Sequence[str], options: TaskOptions, among: Mask | None = None) -> Task:
     """Each product asks for those of its label: grade 1 for the same label, and 1 for each shared level of a path.
 
     Grades of several labels are summed. With `options.split` the query split asks the gallery splits, otherwise all
-    ask all. Products without any of the labels don't ask and are relevant to none, but stay in the gallery. A product
-    with variants asks once, by the first of its variants that has a label, and is as relevant as the best of them.
+    ask all; of these only those `among` answer, (size,), where it is given. Products without any of the labels don't
+    ask and are relevant to none, but stay in the gallery. A product with variants asks once, by the first of its
+    variants that has a label, and is as relevant as the best of them.
     Raises TruthError for unknown columns and splits, and where nothing is relevant to anything.
     """
     labels = tuple(dict.fromkeys(labels))
     columns = [words_of(snapshot, label) for label in labels]
     asking, answering, told = _by_split(snapshot, options)
+    if among is not None:
+        answering, told = answering & among, f"{told}, answered by {int((answering & among).sum()):,}"
     labelled = np.logical_or.reduce([column.codes >= 0 for column in columns])
     asked = first_rows(snapshot, np.flatnonzero(asking & labelled), options.variants)
     name = f"label{'s' * (len(labels) > 1)} {'+'.join(labels)}{told}"

@@ -1,7 +1,7 @@
 """From a fitted network to a model: reduced, exported, checked, judged beside what was in use, and written."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ def write_model(
     fitted: Fitted,
     told: Mapping[str, str],
     notes: tuple[str, ...],
+    also: Callable[[Encoder], tuple[Beside, ...]],
 ) -> TrainReport:
     """Write the folder of a model, all of it or nothing; its report, without what is not known yet."""
     recipe = course.recipe
@@ -52,6 +53,7 @@ def write_model(
         recipe=recipe.model_dump(mode="json"),
         products=int(material.good[: material.learnt].sum()),
         figures=_figures(snapshot, lesson, material, course, encoder),
+        also=also(encoder),
         before=", ".join(material.signals),
         epochs=fitted.epochs,
         stopped=fitted.stopped,

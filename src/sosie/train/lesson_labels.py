@@ -15,13 +15,19 @@ from sosie.evaluate.words import Words, words_of
 from sosie.store import Snapshot
 from sosie.train.judging import TaskJudge
 from sosie.train.lesson import TRAIN, Lesson, Parts, guards, kept_back
+from sosie.types import Mask
+
+_SHOTS = 8  # draws numbers of its own
 
 
-def labels_lesson(snapshot: Snapshot, truth: Truth, parts: Parts, unlabelled: bool = False) -> Lesson:
+def labels_lesson(
+    snapshot: Snapshot, truth: Truth, parts: Parts, unlabelled: bool = False, few: bool = False
+) -> Lesson:
     """Learn labels, each with a supervision of its own; judged by hit@1, where a tree is among them by ndcg@10.
 
     A tree is told by the first path of a product's categories. Products without any of the labels are left out unless
-    the `unlabelled` are learnt from, too. Raises TrainingError where no product to learn from has a label.
+    the `unlabelled` are learnt from, too. Where they are `few`, they alone answer when it is judged. Raises
+    TrainingError where no product to learn from has a label.
     """
     labels = tuple(dict.fromkeys(truth.labels))
     words = [words_of(snapshot, label) for label in labels]
@@ -34,7 +40,9 @@ def labels_lesson(snapshot: Snapshot, truth: Truth, parts: Parts, unlabelled: bo
         raise TrainingError(f"none of the {there:,} products to learn from has {' or '.join(labels)}.")
     told = "learnt from by themselves" if unlabelled else "left out"
     notes = [f"{missing:,} of {there:,} products to learn from ({missing / there:.0%}) have no label; {told}."]
-    tasks = [kept_back(partial(_asked, snapshot, label), truth.options, parts.held, (TRAIN,)) for label in labels]
+    among = parts.learning if few else None
+    asked = [partial(_asked, snapshot, label, among=among) for label in labels]
+    tasks = [kept_back(ask, truth.options, parts.held, (TRAIN,)) for ask in asked]
     known = guards(snapshot, rows)
     codes = words[0].codes[rows]
     names, counts = np.unique(codes[codes >= 0], return_counts=True)
@@ -48,8 +56,19 @@ def labels_lesson(snapshot: Snapshot, truth: Truth, parts: Parts, unlabelled: bo
     )
 
 
-def _asked(snapshot: Snapshot, label: str, options: TaskOptions) -> Task:
-    return label_task(snapshot, (label,), options)
+def few_shots(snapshot: Snapshot, label: str, learning: Mask, shots: int, seed: int) -> Mask:
+    """Of the products to learn from at most `shots` of each label, drawn at random, (size,)."""
+    codes = words_of(snapshot, label).codes
+    rows = np.random.default_rng([_SHOTS, seed]).permutation(np.flatnonzero(learning & (codes >= 0)))
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    _, first, counts = np.unique(codes[rows], return_index=True, return_counts=True)
+    chosen = np.zeros(len(learning), np.bool_)
+    chosen[rows[np.arange(len(rows)) - np.repeat(first, counts) < shots]] = True
+    return chosen
+
+
+def _asked(snapshot: Snapshot, label: str, options: TaskOptions, among: Mask | None) -> Task:
+    return label_task(snapshot, (label,), options, among)
 
 
 def _levels(label: str, words: Words) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from sosie.train.doubts import remarks
 from sosie.train.judging import LookJudge
 from sosie.train.lesson import Lesson, guards, parted
 from sosie.train.lesson_events import events_lesson
-from sosie.train.lesson_labels import labels_lesson
+from sosie.train.lesson_labels import few_shots, labels_lesson
 from sosie.train.lesson_pairs import links_lesson, pairs_lesson
 from sosie.train.recipe import Recipe
 
@@ -29,6 +29,8 @@ def lesson_of(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
 
 def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
     given = truth.given if _told(truth) else ""
+    if recipe.shots and given != "labels":
+        raise TrainingError("shots are products of each label; give --label.")
     match given:
         case "pairs":
             return pairs_lesson(snapshot, truth, recipe.seed)
@@ -40,7 +42,10 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
     if given == "links":
         lesson = links_lesson(snapshot, truth, parts)
     elif given == "labels":
-        lesson = labels_lesson(snapshot, truth, parts, unlabelled=recipe.views > 0)
+        if recipe.shots:
+            few = few_shots(snapshot, truth.labels[0], parts.learning, recipe.shots, recipe.seed)
+            parts = replace(parts, learning=few)
+        lesson = labels_lesson(snapshot, truth, parts, unlabelled=recipe.views > 0, few=recipe.shots > 0)
     else:
         rows = np.flatnonzero(parts.learning)
         judge = LookJudge.of(snapshot, np.flatnonzero(parts.held)) if recipe.sees != "vectors" else None

@@ -1,6 +1,7 @@
 """Networks of pictures: made as a recipe says, and written as an encoder."""
 
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -80,7 +81,8 @@ def from_maps(network: nn.Module, recipe: Recipe, inputs: Inputs) -> tuple[nn.Mo
     trunk = network.trunk.network
     assert isinstance(trunk, EfficientNetLite0)
     start = Start(for_bf16(trunk, EXACT_CONVOLUTIONS), recipe.freeze)
-    key = f"{file_key(weights_file())} {recipe.freeze}"
+    weights = Path(recipe.start) / "weights.safetensors" if recipe.start else weights_file()
+    key = f"{file_key(weights)} {recipe.freeze}"
 
     runtimes = {size: _start_runtime(start, key, size) for size in {*recipe.sizes, recipe.final_size}}
     maps = Maps(inputs, lambda pixels: runtimes[pixels.shape[1]].run(pixels, chunk=CHUNK))

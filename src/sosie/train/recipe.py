@@ -231,13 +231,18 @@ def read_recipe(named: str) -> Recipe:
 
 
 def suited(named: str, truth: Truth) -> Recipe:
-    """The recipe of a name or file; a ready one with a loss that the truth can be learnt by. Raises as `read_recipe`.
+    """The recipe of a name or file; a ready one with a loss that fits the truth. Raises as `read_recipe`."""
+    recipe = read_recipe(named)
+    return fitting(recipe, truth) if named in RECIPES else recipe
+
+
+def fitting(recipe: Recipe, truth: Truth) -> Recipe:
+    """The same recipe with a loss that a truth can be learnt by.
 
     Only labels have classes: without any, products are compared with each other. Where nothing is told, two
     augmentations of a picture or a text are alike.
     """
-    recipe = read_recipe(named)
-    if named not in RECIPES or truth.labels:
+    if truth.labels:
         return recipe
     changes: dict[str, object] = {}
     if recipe.loss.name in OF_CLASSES:

@@ -19,6 +19,7 @@ class TrainReport:
     recipe: Mapping[str, object]
     products: int  # learnt from
     figures: tuple[Beside, ...]  # on questions kept back; empty where nothing judges
+    also: tuple[Beside, ...]  # on other catalogues, beside what it was before
     before: str  # what was in use before: names of signals
     epochs: tuple[Mapping[str, float], ...]
     stopped: str
@@ -58,6 +59,11 @@ def _card(report: TrainReport) -> str:
         lines += [
             f"- {one.truth}, {one.measure}: {_told(one.trained)}; before ({report.before}) {_told(one.before)}; "
             f"difference {_told(one.difference)}, p {one.p:.3g}, {one.trained.n:,} questions that were kept back."
+        ]
+    for one in report.also:
+        lines += [
+            f"- on another catalogue, {one.truth}, {one.measure}: {_told(one.trained)}; before {_told(one.before)}; "
+            f"difference {_told(one.difference)}, p {one.p:.3g}, {one.trained.n:,} questions."
         ]
     if not report.figures:
         lines.append("Nothing judged it: no truth was given.")

@@ -11,17 +11,21 @@ from pathlib import Path
 from lightning.pytorch import seed_everything
 from torch import nn
 
+from sosie.encoders import load_encoder
+from sosie.encoders.learned import VOCABULARY
 from sosie.engine.activate import activate
 from sosie.engine.build import silent
 from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth, reproduce
 from sosie.store import Snapshot
+from sosie.train.also import also_of
 from sosie.train.budget import epochs_within
 from sosie.train.checkpoint import FILE, read_checkpoint
 from sosie.train.course import course_of, sample_of
 from sosie.train.finish import write_model
 from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, fit
+from sosie.train.judging import Beside
 from sosie.train.learner import NotANumberError
 from sosie.train.lesson import Lesson
 from sosie.train.lessons import lesson_of
@@ -31,7 +35,8 @@ from sosie.train.networks import make_network
 from sosie.train.picture_networks import from_maps
 from sosie.train.recipe import Recipe
 from sosie.train.report import TrainReport
-from sosie.types import Progress
+from sosie.train.transfer import begin_from, check_start, keep_start_vocabulary
+from sosie.types import Encoder, Progress
 
 RUNS, MODELS = "training", "models"
 LEAST_BATCH = 8  # that memory has to hold
@@ -46,6 +51,7 @@ class TrainOptions:
     minutes: float = 0.0  # the epochs are as many as fit, up to the recipe's; 0 = all of them
     processes: int = 1
     wandb: bool = False  # write for Weights & Biases, too; offline
+    also: tuple[str, ...] = ()  # STORE:LABEL[:SPLIT], other catalogues on which it is judged, too
     command: str = ""  # that was typed
 
 
@@ -65,6 +71,8 @@ class _Run:
         """A network that has learnt nothing yet, and its course."""
         seed_everything(recipe.seed, verbose=False)
         network = make_network(recipe, self.material.parts, sample_of(self.material))
+        if recipe.start:
+            begin_from(network, recipe)
         network, inputs = from_maps(network, recipe, self.material.inputs)
         return network, course_of(self.lesson, replace(self.material, inputs=inputs), recipe, self.folder, self.key)
 
@@ -86,10 +94,15 @@ def train(
         progress = silent
     snapshot = store.snapshot
     lesson = lesson_of(snapshot, truth, recipe)
+    others = [also_of(one) for one in options.also]
+    if recipe.start:
+        check_start(recipe)
     folder, model = store.folder / RUNS / options.name, store.folder / MODELS / options.name
     if model.exists():
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
+    if recipe.start:
+        keep_start_vocabulary(recipe, folder / VOCABULARY)
     material = gather(store, snapshot, lesson, recipe, folder, progress)
     told = reproduce(snapshot, truth, options.command)
     key = {"products": told["products"], "recipe": _key(recipe, truth)}
@@ -99,7 +112,12 @@ def train(
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
     notes = (*lesson.notes, *material.notes, *notes)
-    report = write_model(model, snapshot, lesson, material, course, fitted, told, notes)
+    before = load_encoder(Path(recipe.start)) if recipe.start else None
+
+    def kept(trained: Encoder) -> tuple[Beside, ...]:
+        return tuple(one for other in others for one in other.beside(trained, before, progress))
+
+    report = write_model(model, snapshot, lesson, material, course, fitted, told, notes, kept)
     if options.activate:
         activate(store.folder, model, progress)
     shutil.rmtree(folder / "pictures", ignore_errors=True)
