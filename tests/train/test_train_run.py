@@ -1,0 +1,144 @@
+"""`train` as a whole: from a store to a model that is in use."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toy_shop
+
+from sosie.encoders import load_encoder
+from sosie.encoders.sealed import read_sealed
+from sosie.engine.activate import activate
+from sosie.errors import EncoderError, TrainingError
+from sosie.evaluate.front import Truth
+from sosie.evaluate.task import TaskOptions
+from sosie.train.learner import Learner
+from sosie.train.run import TrainOptions, train
+
+TRUTH = Truth(("kind",), options=TaskOptions(split="split"))
+RECIPE = toy_shop.RECIPE
+
+
+@pytest.fixture
+def store(tmp_path):
+    return toy_shop.shop(tmp_path / "store")
+
+
+def hit(store, signal):
+    """Share of the validation products whose nearest product learnt from is of their kind."""
+    vectors = store.snapshot.vectors(signal, np.arange(toy_shop.SIZE))
+    asked, answering = np.flatnonzero(toy_shop.split == "val"), np.flatnonzero(toy_shop.split == "train")
+    nearest = answering[(vectors[asked] @ vectors[answering].T).argmax(axis=1)]
+    return float((toy_shop.kind[nearest] == toy_shop.kind[asked]).mean())
+
+
+def test_a_model_is_written_judged_and_in_use(store):
+    before, version = hit(store, "words"), store.snapshot.version
+    report = train(store, TRUTH, RECIPE, TrainOptions("kinds", activate=False))
+    assert not report.active
+    assert store.snapshot.version == version
+    activate(store.folder, report.model)
+    assert report.signal == "learned"
+    assert "learned" in store.snapshot.signals
+    assert hit(store, "learned") > before + 0.2
+    (figure,) = report.figures
+    assert figure.trained.value == pytest.approx(hit(store, "learned"), abs=0.03)  # centred on fewer products
+    assert figure.difference.value == pytest.approx(figure.trained.value - figure.before.value)
+    assert report.export > 0.9999
+    assert report.products == (toy_shop.split == "train").sum()
+    hits = store.similar("p00000", weights={"words": 0.0})
+    assert all("learned" in hit.parts for hit in hits)
+
+    folder = store.folder / "models" / "kinds"
+    assert load_encoder(folder).dim == 16
+    written = json.loads((folder / "report.json").read_text())
+    assert written["figures"][0]["trained"]["value"] == figure.trained.value
+    assert json.loads((folder / "recipe.json").read_text())["dim"] == 16
+    assert "hit@1" in (folder / "README.md").read_text()
+    with pytest.raises(TrainingError, match="such a model already"):
+        train(store, TRUTH, RECIPE, TrainOptions("kinds"))
+    (folder / "recipe.json").write_text("{}")
+    with pytest.raises(EncoderError, match="changed"):
+        read_sealed(folder, "learned-products")
+
+
+def test_the_same_seed_comes_to_the_same(store):
+    one, other = (toy_shop.fitted(store, TRUTH)[1].network.state_dict() for _ in range(2))
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=0, atol=0)
+
+
+@pytest.fixture
+def unwritten(monkeypatch):
+    """Trainings that end where they are fitted: the notes, and how many epochs there were."""
+    told = []
+
+    def instead(model, snapshot, lesson, material, course, fitted, reproduced, notes, also):
+        told.append((notes, len(fitted.epochs)))
+        raise InterruptedError
+
+    monkeypatch.setattr("sosie.train.run.write_model", instead)
+
+    def run(store, **options):
+        with pytest.raises(InterruptedError):
+            train(store, TRUTH, RECIPE, TrainOptions("kinds", activate=False, **options))
+        return told[-1]
+
+    return run
+
+
+def test_batches_are_halved_until_they_fit(store, unwritten, monkeypatch):
+    step = Learner.training_step
+
+    def short(self, batch, index):
+        if len(batch.items) > 16:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return step(self, batch, index)
+
+    monkeypatch.setattr(Learner, "training_step", short)
+    notes, epochs = unwritten(store)
+    assert any("batches of 48; 24" in note for note in notes)
+    assert any("batches of 24; 12" in note for note in notes)
+    assert epochs == RECIPE.epochs
+
+
+def test_a_loss_that_is_no_number_names_products(store, monkeypatch):
+    step = Learner.training_step
+
+    def lost(self, batch, index):
+        loss = step(self, batch, index)
+        if batch.epoch == 2:
+            monkeypatch.setattr("sosie.train.learner.torch.isfinite", lambda loss: loss * 0 > 1)
+        return loss
+
+    monkeypatch.setattr(Learner, "training_step", lost)
+    with pytest.raises(TrainingError, match=r"epoch 3, step \d+\. It was of the products p0") as told:
+        train(store, TRUTH, RECIPE, TrainOptions("kinds"))
+    assert "--set rate=" in str(told.value)
+    assert (store.folder / "training" / "kinds" / "kept.safetensors").is_file()
+    assert "learned" not in store.snapshot.signals
+
+
+def test_minutes_that_are_too_few_for_all_epochs(store, unwritten):
+    notes, epochs = unwritten(store, minutes=1e-4)
+    assert epochs < RECIPE.epochs
+    assert any("fit into 0.0001 minutes" in note for note in notes)
+
+
+def test_two_processes_train_together(store):
+    command = [
+        *(str(Path(sys.executable).parent / "sosie"), "train", "--store", str(store.folder)),
+        *("--recipe", "head", "--label", "kind", "--split", "split", "--processes", "2", "--json"),
+        *("--set", 'signals=["words"]', "--set", "dim=16", "--set", "batch=24", "--set", "loss.name=info-nce"),
+        *("--set", "items=0", "--set", "options.hidden=512", "--epochs", "12", "--name", "together"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert len(report["epochs"]) == 12
+    assert report["figures"][0]["trained"]["value"] > hit(store, "words") + 0.1
+    assert hit(store, "learned") > hit(store, "words") + 0.1
