@@ -20,7 +20,6 @@ from sosie.store import Snapshot, VectorCache
 from sosie.train.augment import Augmentation, augment_pictures, plain
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 
-SPARE = 1.15  # times the side of what a network sees, so that crops have something to choose from
 BATCH = 1_024  # products read at a time
 
 

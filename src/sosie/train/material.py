@@ -12,7 +12,7 @@ from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.store import Snapshot
 from sosie.text import product_text
-from sosie.train.inputs import SPARE, Inputs, Pictures, Vectors, decode, vectors_of
+from sosie.train.inputs import Inputs, Pictures, Vectors, decode, vectors_of
 from sosie.train.judging import LookJudge
 from sosie.train.lesson import BATCH, Lesson
 from sosie.train.recipe import Recipe
@@ -124,7 +124,7 @@ def _texts(snapshot: Snapshot, rows: Rows, learnt: int, recipe: Recipe, vocabula
 def _pictures(
     refs: list[str], recipe: Recipe, folder: Path, notes: list[str], progress: Progress
 ) -> tuple[Pictures, Mask]:
-    side = max(recipe.final_size, round(SPARE * max(recipe.sizes)))
+    side = max(recipe.final_size, *recipe.sizes)  # another would be resized once more than by the trained encoder
     problems: dict[str, str] = {}
     pixels, good = decode(refs, side, folder, problems, progress)
     notes += [f"pictures that can't be read are left out: {why}" for why in list(problems.values())[:3]]

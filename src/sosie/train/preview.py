@@ -16,7 +16,6 @@ from sosie.store import Snapshot
 from sosie.text import product_text
 from sosie.train.augment import augment_pictures
 from sosie.train.doubts import Contradiction, contradictions
-from sosie.train.inputs import SPARE
 from sosie.train.judging import PairJudge, TaskJudge
 from sosie.train.lesson import Lesson
 from sosie.train.lessons import lesson_of
@@ -84,7 +83,7 @@ def _draws(snapshot: Snapshot, rows: Rows, recipe: Recipe) -> list[Draws]:
             Draws(_sample(product), text=text.whole, texts=[draw[at] for draw in draws])
             for at, (product, text) in enumerate(zip(some, texts, strict=True))
         ]
-    side = max(recipe.final_size, round(SPARE * max(recipe.sizes)))
+    side = max(recipe.final_size, *recipe.sizes)
     pixels = read_pictures([product.images[0] for product in some], lambda p: middle_square(p, side), side, {})
     found = []
     for places, read in pixels:
