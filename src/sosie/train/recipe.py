@@ -270,4 +270,4 @@ def chosen_recipe(snapshot: Snapshot, truth: Truth) -> tuple[str, str]:
     """The name of the recipe that suits what a store has, and why."""
     if "image" in snapshot.signals:
         return "pictures", "the products have pictures"
-    return "head", "the products have no pictures"
+    return "text-cnn", "the products have no pictures"
