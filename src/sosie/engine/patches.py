@@ -47,3 +47,14 @@ def compare(snapshot: "Snapshot", patches: Patches, rows: Rows) -> Vector:
     """How well the first pictures of rows match some patches, from 0 = chance to 1 = the same picture, (rows,)."""
     others: Any = snapshot.vectors(PATCHES, rows)
     return above_chance(matches(patches, others), snapshot.scales[PATCHES])
+
+
+def compare_pairs(snapshot: "Snapshot", asked: Rows, others: Rows) -> Vector:
+    """The same for pairs of rows side by side, (pairs,)."""
+    found = np.zeros(len(asked), np.float32)
+    order = np.argsort(asked, kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(asked[order])) + 1):
+        if len(some):
+            patches: Any = snapshot.vectors(PATCHES, asked[some[:1]])
+            found[some] = compare(snapshot, patches[0], others[some])
+    return found

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from sosie.encoders.matching import Patches
 from sosie.engine.candidates import Candidates
+from sosie.engine.patches import PATCHES
 from sosie.engine.questions import EXACT, EXACT_SCALE, Encoders, understand
 from sosie.errors import QuestionError
+from sosie.evaluate.patches import with_patches
 from sosie.evaluate.system import Literal, System
 from sosie.evaluate.task import Task, part_of
 from sosie.scoring import chosen_weights
@@ -40,6 +43,21 @@ class Asked:
     words: Literal | None = None  # share of the words found, (questions, gallery); None = no question has any
     worded: Mask | None = None  # (questions,) which have
     made: Mapping[str, Made] = field(default_factory=dict)
+    patches: Patches | None = None  # (questions, dim) of pictures that are compared; None = no question has one
+
+    @property
+    def compares(self) -> bool:
+        """Whether the store compares the first answers with the question, and some question may have a picture."""
+        return PATCHES in self.snapshot.weights and (self.vectors is None or self.patches is not None)
+
+    def patches_of(self, question: int) -> Patches:
+        """What the first answers to a question are compared with, (dim,); zeros where it has no picture."""
+        if self.patches is not None:
+            found: Any = self.patches
+        else:
+            question, found = 0, self.snapshot.vectors(PATCHES, np.asarray(self.task.asked)[question : question + 1])
+        patches: Patches = found[question]
+        return patches
 
     @property
     def same(self) -> bool:
@@ -92,6 +110,7 @@ class Asked:
             vectors=None if self.vectors is None else {s: matrix[chosen] for s, matrix in self.vectors.items()},
             words=None if self.words is None else Literal(self.words.kept[chosen]),
             worded=None if self.worded is None else self.worded[chosen],
+            patches=None if self.patches is None else self.patches[chosen],
         )
 
     def _any(self, signal: str, rows: Rows) -> bool:
@@ -105,7 +124,8 @@ def ask(snapshot: Snapshot, task: Task, encoders: Encoders, progress: Progress |
         return Asked(snapshot, task)
     candidates = Candidates.open(snapshot)
     dims = {signal: state.dim for signal, state in snapshot.manifest.signals.items()}
-    vectors = {signal: np.zeros((task.size, dim), np.float32) for signal, dim in dims.items()}
+    vectors = {signal: np.zeros((task.size, dims[signal]), np.float32) for signal in snapshot.signals}
+    patches: Patches | None = None
     nothing = sparse.csr_array((1, len(task.gallery)), dtype=np.float32)
     words = [nothing] * task.size
     worded = np.zeros(task.size, np.bool_)
@@ -114,12 +134,17 @@ def ask(snapshot: Snapshot, task: Task, encoders: Encoders, progress: Progress |
         if sought is not None:
             for signal, vector in sought.vectors.items():
                 vectors[signal][at] = vector
+            if sought.compared is not None:
+                patches = np.zeros((task.size, dims[PATCHES]), np.int8) if patches is None else patches
+                patches[at] = sought.compared.patches
             if sought.words is not None:
                 found = sought.words[task.gallery] / np.float32(sought.shares[EXACT])
                 words[at], worded[at] = sparse.csr_array(found[None]), True
         if progress is not None:
             progress("asking", at + 1, task.size)
-    asked = Asked(snapshot, task, {signal: matrix for signal, matrix in vectors.items() if matrix.any()})
+    asked = Asked(
+        snapshot, task, {signal: matrix for signal, matrix in vectors.items() if matrix.any()}, patches=patches
+    )
     return replace(asked, words=Literal(sparse.vstack(words, format="csr")), worded=worded) if worded.any() else asked
 
 
@@ -129,8 +154,15 @@ def defaults(snapshot: Snapshot) -> dict[str, float]:
     return dict(snapshot.weights) | ({EXACT: exact.weight} if exact.enabled else {})
 
 
+def searched(snapshot: Snapshot, weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Weights at which nothing is compared: answers are those of an inner product alone."""
+    return dict(weights or {}) | ({PATCHES: 0.0} if PATCHES in snapshot.weights else {})
+
+
 def weighted(asked: Asked, weights: Mapping[str, float] | None = None) -> dict[str, float]:
     """The weight of each signal that decides: those of weight 0, and those the questions lack, are left out.
+
+    Patches decide only in what order answers come that another signal found.
 
     `weights` replace the defaults of the signals they name. Raises QuestionError for an unknown signal, and where
     nothing is left to decide.
@@ -138,6 +170,8 @@ def weighted(asked: Asked, weights: Mapping[str, float] | None = None) -> dict[s
     chosen = chosen_weights(defaults(asked.snapshot), weights)
     there = (*asked.signals, *([EXACT] if asked.words is not None else []))
     deciding = {signal: chosen[signal] for signal in there if signal in chosen}
+    if deciding and asked.compares and PATCHES in chosen:
+        deciding[PATCHES] = chosen[PATCHES]
     if not deciding:
         raise QuestionError(
             f"{asked.task.name}: its questions speak to {', '.join(there) or 'no signal of this store'}, "
@@ -150,6 +184,7 @@ def fused(asked: Asked, weights: Mapping[str, float] | None = None, name: str = 
     """The store's answer at its default weights, those that `weights` names replaced. Raises as `weighted` does."""
     omega = {signal: weight / asked.sigma(signal) for signal, weight in weighted(asked, weights).items()}
     share = np.float32(omega.pop(EXACT, 0.0))
+    compared = omega.pop(PATCHES, 0.0)
     ends = np.cumsum([0, *map(asked.dim, omega)]).tolist()
     mass: Vector = np.zeros(asked.task.size, np.float32) if asked.worded is None else asked.worded * share
     left = np.empty((asked.task.size, ends[-1]), np.float32)
@@ -163,7 +198,8 @@ def fused(asked: Asked, weights: Mapping[str, float] | None = None, name: str = 
         if right is not left:
             np.multiply(asked.gallery(signal), root, out=right[:, start:stop])
     more = asked.words * share if asked.words is not None and share else None
-    return System(name, "fused", left, right, more, np.where(mass > 0, mass, np.float32(1)))
+    system = System(name, "fused", left, right, more, np.where(mass > 0, mass, np.float32(1)))
+    return with_patches(asked.snapshot, asked.task, system, asked.patches_of, compared) if compared else system
 
 
 def alone(asked: Asked) -> Iterator[System]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sosie.engine.patches import PATCHES, compare_pairs
 from sosie.engine.questions import Encoders
 from sosie.errors import TruthError
 from sosie.evaluate.answers import ask, fused
@@ -191,7 +192,10 @@ def judged_pairs(snapshot: Snapshot, pairs: PairsTask, least: float = 0.0) -> Sc
     scores, mass = np.zeros(len(a)), np.zeros(len(a))
     for signal, omega in omegas(snapshot.weights, snapshot.scales).items():
         left, right = snapshot.vectors(signal, a), snapshot.vectors(signal, b)
-        scores += omega * np.einsum("ij,ij->i", left, right)
+        if signal == PATCHES:
+            scores += omega * compare_pairs(snapshot, a, b)
+        else:
+            scores += omega * np.einsum("ij,ij->i", left, right)
         mass += omega * left.any(axis=1)
     told = ", split val" if chosen.any() and not chosen.all() and (pairs.splits[chosen] == "val").all() else ""
     return Scored(

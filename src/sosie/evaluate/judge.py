@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sosie.engine.patches import PATCHES
 from sosie.engine.questions import Encoders
 from sosie.errors import TruthError
-from sosie.evaluate.answers import Asked, alone, ask, fused, weighted
+from sosie.evaluate.answers import Asked, alone, ask, fused, searched, weighted
 from sosie.evaluate.baselines import baselines
 from sosie.evaluate.cases import first_rows, worst_and_best
 from sosie.evaluate.leaks import find_leaks
@@ -26,6 +27,7 @@ from sosie.types import Progress, Rows
 
 SAMPLE = 5_000  # questions that signals and baselines answer: enough for intervals of a percent
 LEVEL = 0.05  # a difference whose p is not below it counts as chance
+WITHOUT = "without patches"
 LISTS = 2_000  # lists whose diversity is looked at
 ECHOES = (
     "products ask each other, so that one question echoes another: intervals may be too narrow, and p too small; "
@@ -157,11 +159,16 @@ def summed_up(snapshot: Snapshot, task: Task, options: Options, values: Mapping[
 
 
 def other_systems(asked: Asked, options: Options, progress: Progress | None) -> Iterator[System]:
-    """Each signal alone, but for one that is all there is to the fused answer, and the baselines."""
+    """Each signal alone, but for one that is all there is to the fused answer, and the baselines.
+
+    And what was answered before patches were compared, where that is more than one signal.
+    """
     if not options.beside:
         return
     deciding = list(weighted(asked, options.weights))
     yield from (one for one in alone(asked) if [one.name] != deciding)
+    if PATCHES in deciding and len(deciding) > 2:
+        yield replace(fused(asked, searched(asked.snapshot, options.weights), WITHOUT), kind="baseline")
     yield from baselines(asked.snapshot, asked.task, progress)
 
 

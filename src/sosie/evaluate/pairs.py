@@ -8,7 +8,7 @@ import numpy as np
 
 from sosie.engine.questions import Encoders
 from sosie.errors import TruthError
-from sosie.evaluate.answers import ask, fused, pair_scores
+from sosie.evaluate.answers import ask, fused, pair_scores, searched
 from sosie.evaluate.cases import worst_and_best_pairs
 from sosie.evaluate.judge import Options, not_beaten, other_systems
 from sosie.evaluate.leaks_pairs import pair_leaks
@@ -35,7 +35,8 @@ def judge_pairs(
 
     Where the file tells no split, thresholds and curves are chosen on one half of the pairs (whole clusters) and judged
     by the other, both ways. A pair counts as alike from above the middle of the file's grades on. Also what is said of
-    each pair, as columns. Raises TruthError for a measure that pairs don't have, and too few pairs of a kind.
+    each pair, as columns. Patches are not compared. Raises TruthError for a measure that pairs don't have, and too few
+    pairs of a kind.
     """
     started = time.perf_counter()
     if options.measure not in MAIN:
@@ -46,7 +47,7 @@ def judge_pairs(
     judged = np.concatenate([out for _, out in parts])
     truth, (clusters, notes) = alike[judged], dependent(pairs, judged)
     asked = ask(snapshot, task, encoders, progress)
-    own = _said(fused(asked, options.weights), left, right, alike, parts)
+    own = _said(fused(asked, searched(snapshot, options.weights)), left, right, alike, parts)
     names = tuple(dict.fromkeys((options.measure, *MEASURES)))
     measured = []
     for system in other_systems(asked, options, progress):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.engine.questions import EXACT
-from sosie.evaluate.answers import Asked, alone, fused
+from sosie.evaluate.answers import Asked, alone, fused, searched
 from sosie.evaluate.ranking import rank
 from sosie.evaluate.system import System
 from sosie.evaluate.task import Task
@@ -72,10 +72,15 @@ def _first(scores: Floats, depth: int) -> Rows:
 
 
 def pool(asked: Asked, depth: int, progress: Progress | None = None) -> Pool:
-    """Propose and score once. A place of several rows is scored by its best row in each signal. `depth` of lists."""
+    """Propose and score once. A place of several rows is scored by its best row in each signal. `depth` of lists.
+
+    What the store only compares is left out.
+    """
     task = asked.task
     systems = list(alone(asked))
-    proposed = np.hstack([_proposed(system, task, progress) for system in (*systems, fused(asked))])
+    proposed = np.hstack(
+        [_proposed(system, task, progress) for system in (*systems, fused(asked, searched(asked.snapshot)))]
+    )
     places = np.sort(np.where(proposed < 0, NONE, proposed), axis=1)
     places[:, 1:][places[:, 1:] == places[:, :-1]] = NONE
     places.sort(axis=1)
