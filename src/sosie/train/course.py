@@ -8,7 +8,7 @@ import numpy as np
 
 from sosie.scoring import apply_scale, fit_scale
 from sosie.train.fit import Course, Embed
-from sosie.train.inputs import Looks, Vectors
+from sosie.train.inputs import Looks, OneSide, Vectors
 from sosie.train.judging import LookJudge
 from sosie.train.lesson import Lesson
 from sosie.train.material import Material
@@ -24,7 +24,8 @@ SAMPLE = 10_000  # vectors from which the maps of a network begin
 def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key: Mapping[str, str]) -> Course:
     """A lesson as a training: objectives, batches, what judges. Raises TrainingError where nothing is to be learnt."""
     good = material.good[: material.learnt]
-    teaching = Teaching(lesson.known, material.product, good, recipe)
+    taught = None if material.taught is None else material.taught[: material.learnt]
+    teaching = Teaching(lesson.known, material.product, good, recipe, taught)
     first = teaching.first
     among = np.flatnonzero(first >= 0)
     if recipe.mining or not len(lesson.known[0].labels):  # what nobody called alike is taken for unlike
@@ -61,11 +62,17 @@ def vectors_to_judge(lesson: Lesson, material: Material, recipe: Recipe, embed: 
     assert judge is not None
     items = _items(material, judge.rows)
     there = material.good[items]
-    found = embed(items[there])
+    towers = isinstance(judge, LookJudge) and recipe.towers > 0
+    found = embed(items[there], OneSide(material.inputs, words=False) if towers else None)
     vectors = np.zeros((len(items), found.shape[1]), np.float32)
     vectors[there] = found
     if isinstance(judge, LookJudge):
-        vectors = np.concatenate([vectors, _looks(judge, material, recipe, embed, found.shape[1])])
+        if towers:
+            others = np.zeros_like(vectors)
+            others[there] = embed(items[there], OneSide(material.inputs, words=True))
+        else:
+            others = _looks(judge, material, recipe, embed, found.shape[1])
+        vectors = np.concatenate([vectors, others])
     return apply_scale(vectors, fit_scale(found))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator
+from torch import Generator, Tensor
 
 from sosie.encoders.image import middle_square
 from sosie.encoders.pictures import read_pictures
@@ -20,6 +20,7 @@ from sosie.store import Snapshot, VectorCache
 from sosie.train.augment import Augmentation, augment_pictures, plain
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 
+WORDS = frozenset({"text", "words", "reviews", "category", "attributes", "price"})  # what is told, not seen
 BATCH = 1_024  # products read at a time
 
 
@@ -100,6 +101,25 @@ class Vectors:
         return dict(fetched)
 
 
+class OneSide:
+    """Vectors of pictures, or of words, alone."""
+
+    def __init__(self, vectors: Inputs, words: bool) -> None:
+        self._vectors, self._words = vectors, words
+
+    def fetch(self, items: Rows) -> Tensors:
+        """As they are kept."""
+        return self._vectors.fetch(items)
+
+    def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
+        """As `plain`."""
+        return self.plain(fetched)
+
+    def plain(self, fetched: Tensors) -> Tensors:
+        """Zeros in place of the other side."""
+        return {"vectors": one_side(fetched["vectors"], self._words)}
+
+
 class Looks:
     """Another look at each item, the same whenever asked: drawn by the augmentation of the last epoch."""
 
@@ -117,6 +137,11 @@ class Looks:
     def plain(self, fetched: Tensors) -> Tensors:
         """The other look."""
         return self._inputs.learning(fetched, self._epoch, Generator().manual_seed(0))
+
+
+def one_side(vectors: dict[str, Tensor], words: bool) -> dict[str, Tensor]:
+    """Vectors by signal with those of pictures, or of words, alone; zeros in place of the others."""
+    return {name: v if (name in WORDS) == words else torch.zeros_like(v) for name, v in vectors.items()}
 
 
 def decode(

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from sosie.encoders.networks.embedder import shares_by_layer
 from sosie.errors import TrainingError
-from sosie.train.inputs import Inputs, Tensors
+from sosie.train.inputs import Inputs, Tensors, one_side
 from sosie.train.losses import Targets
 from sosie.train.memory import Memory
 from sosie.train.recipe import Recipe
@@ -133,18 +133,10 @@ def embed_views(learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
     return anchors, candidates
 
 
-class EmbedTowers:
-    """Some signals of each item, and its other ones (Radford et al., "CLIP", 2021): what words say of a picture."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.words = frozenset(words)
-
-    def __call__(self, learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Embeddings from all but words, and from words alone."""
-        read = learner.learning(batch)["vectors"]
-        looks = {name: torch.zeros_like(v) if name in self.words else v for name, v in read.items()}
-        words = {name: v if name in self.words else torch.zeros_like(v) for name, v in read.items()}
-        return learner.network(looks), learner.network(words)
+def embed_towers(learner: Learner, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Each item by its pictures, and by its words (Radford et al., "CLIP", 2021)."""
+    read = learner.learning(batch)["vectors"]
+    return learner.network(one_side(read, words=False)), learner.network(one_side(read, words=True))
 
 
 def joined(first: Tensors, second: Tensors) -> Tensors:

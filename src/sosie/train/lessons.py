@@ -45,10 +45,14 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
         if recipe.shots:
             few = few_shots(snapshot, truth.labels[0], parts.learning, recipe.shots, recipe.seed)
             parts = replace(parts, learning=few)
-        lesson = labels_lesson(snapshot, truth, parts, unlabelled=recipe.views > 0, few=recipe.shots > 0)
+        lesson = labels_lesson(
+            snapshot, truth, parts, unlabelled=recipe.views + recipe.imitate > 0, few=recipe.shots > 0
+        )
     else:
         rows = np.flatnonzero(parts.learning)
-        judge = LookJudge.of(snapshot, np.flatnonzero(parts.held)) if recipe.sees != "vectors" else None
+        judge = (
+            LookJudge.of(snapshot, np.flatnonzero(parts.held)) if recipe.sees != "vectors" or recipe.towers else None
+        )
         lesson = Lesson(rows, (guards(snapshot, rows),), judge, "the products themselves")
     return replace(lesson, notes=(*parts.notes, *lesson.notes))
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from sosie.encoders.export import exported
 from sosie.encoders.learned import LearnedPictures, LearnedTexts
 from sosie.encoders.learned_products import LearnedProducts
+from sosie.encoders.networks.fusion import AllSignals, Multimodal, MultimodalSettings, TwoTower, TwoTowerSettings
 from sosie.encoders.networks.heads import Head, HeadSettings
 from sosie.errors import TrainingError
-from sosie.train.inputs import Inputs, Tensors
+from sosie.train.inputs import WORDS, Inputs, Tensors
 from sosie.train.options import settings_of
 from sosie.train.picture_networks import make_picture_network, write_pictures
 from sosie.train.recipe import Recipe
@@ -39,10 +40,32 @@ def make_network(recipe: Recipe, parts: Mapping[str, Encoder], sample: Mapping[s
             head = Head(settings_of_head)
             head.start(torch.from_numpy(sample[signal]), whiten=0.5)
             return OfSignals(head, (signal,))
+        case "multimodal":
+            return AllSignals(_multimodal(recipe, parts, sample))
+        case "two-towers":
+            sides = [{s: e for s, e in parts.items() if (s in WORDS) == words} for words in (False, True)]
+            if not all(sides):
+                raise TrainingError(f"two towers need pictures and words; there are only {', '.join(parts)}.")
+            looks, words = (_multimodal_settings(recipe, side) for side in sides)
+            network = TwoTower(TwoTowerSettings(looks, words))
+            for tower, side in zip((network.tower_a, network.tower_b), sides, strict=True):
+                tower.start({signal: torch.from_numpy(sample[signal]) for signal in side})
+            return AllSignals(network)
         case "text-cnn" | "gru" | "text-vae" | "transformer":
             return make_text_network(recipe, sample.get("tokens", np.zeros((0, 0), np.float32)))
         case _:
             return make_picture_network(recipe)
+
+
+def _multimodal_settings(recipe: Recipe, parts: Mapping[str, Encoder]) -> MultimodalSettings:
+    signals = tuple((signal, encoder.dim) for signal, encoder in parts.items())
+    return settings_of(MultimodalSettings, recipe, {"signals": signals, "dim": recipe.dim})
+
+
+def _multimodal(recipe: Recipe, parts: Mapping[str, Encoder], sample: Mapping[str, Matrix]) -> Multimodal:
+    network = Multimodal(_multimodal_settings(recipe, parts))
+    network.start({signal: torch.from_numpy(sample[signal]) for signal in parts})
+    return network
 
 
 class OfSignals(nn.Module):

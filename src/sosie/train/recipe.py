@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from sosie.config import Settings, Share, explain
+from sosie.config import BUILT_IN, Settings, Share, explain
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
@@ -17,9 +17,20 @@ from sosie.train.mining import MiningSettings
 from sosie.train.words import WordChanges
 
 Network = Literal[
-    "efficientnet-lite0", "residual", "cnn", "vae", "text-cnn", "gru", "text-vae", "transformer", "head", "multimodal"
+    "efficientnet-lite0",
+    "small",
+    "residual",
+    "cnn",
+    "vae",
+    "text-cnn",
+    "gru",
+    "text-vae",
+    "transformer",
+    "head",
+    "multimodal",
+    "two-towers",
 ]
-OF_VECTORS = ("head", "multimodal")
+OF_VECTORS = ("head", "multimodal", "two-towers")
 OF_TEXTS = ("text-cnn", "gru", "text-vae", "transformer")
 Option = bool | int | float | str | tuple[int, ...]
 
@@ -27,9 +38,9 @@ Option = bool | int | float | str | tuple[int, ...]
 class Recipe(Settings):
     """All settings of a training.
 
-    `network` learns from pictures (the first four), from texts (the next four), or from the vectors that the encoders
-    of `signals` make (head: of one signal; multimodal: of several). `alike`, `views`, `towers` are what it learns, each
-    with its weight.
+    `network` learns from pictures (the first five), from texts (the next four), or from the vectors that the encoders
+    of `signals` make (head: of one signal; multimodal and two-towers: of several). `alike`, `views`, `towers` are what
+    it learns, each with its weight.
     """
 
     network: Network = "head"
@@ -46,6 +57,8 @@ class Recipe(Settings):
     towers: Annotated[float, Field(ge=0)] = 0.0  # of: a product's pictures are alike to its own words
     rebuild: Annotated[float, Field(ge=0)] = 0.0  # of: a product is made again from its embedding (of an autoencoder)
     beta: Annotated[float, Field(ge=0)] = 1.0  # weight of an autoencoder's divergence beside its errors
+    imitate: Annotated[float, Field(ge=0)] = 0.0  # of: embeddings are as another encoder's
+    teacher: str = ""  # the folder of that encoder; "" = the store's own of the same signal
     loss: LossSettings = LossSettings()
     mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
@@ -125,6 +138,21 @@ RECIPES: dict[str, Recipe] = {
         average=0.97,
         validate_every=2,
     ),
+    # The first blocks of the pretrained picture network, which learn to see as the store's picture encoder does.
+    "small-pictures": Recipe(
+        network="small",
+        alike=0.0,
+        imitate=1.0,
+        freeze=5,
+        augmentation=STANDARD,
+        sizes=(192,),
+        size=224,
+        epochs=20,
+        rate=2e-3,
+        decay=0.02,
+        average=0.97,
+        validate_every=2,
+    ),
     # A residual network from scratch, for tens of thousands of tiny pictures.
     "tiny-pictures": Recipe(
         network="residual",
@@ -159,6 +187,31 @@ RECIPES: dict[str, Recipe] = {
         warmup=0.2,
     ),
     # Small networks of words, from scratch: minutes for some thousand titles.
+    # All that the store knows of a product in one vector, any of which may lack.
+    "multimodal": Recipe(
+        network="multimodal",
+        loss=LossSettings(name="supcon"),
+        epochs=60,
+        batch=256,
+        items=4,
+        rate=1e-3,
+        decay=1e-2,
+        average=0.99,
+        patience=15,
+    ),
+    # Pictures and words in one space, learnt from products that have both: words then find what has only pictures.
+    "two-towers": Recipe(
+        network="two-towers",
+        alike=0.0,
+        towers=1.0,
+        loss=LossSettings(name="info-nce"),
+        epochs=60,
+        batch=512,
+        rate=1e-3,
+        decay=1e-2,
+        average=0.99,
+        patience=15,
+    ),
     "text-cnn": Recipe(
         network="text-cnn",
         loss=LossSettings(name="cross-entropy", temperature=0.1),
@@ -247,9 +300,21 @@ def fitting(recipe: Recipe, truth: Truth) -> Recipe:
     changes: dict[str, object] = {}
     if recipe.loss.name in OF_CLASSES:
         changes["loss"] = LossSettings()
-    if recipe.sees != "vectors" and not recipe.rebuild and not (truth.pairs or truth.links or truth.events):
+    if (
+        recipe.sees != "vectors"
+        and not (recipe.rebuild or recipe.imitate)
+        and not (truth.pairs or truth.links or truth.events)
+    ):
         changes |= {"views": 1.0, "augmentation": SELF_SUPERVISED}
     return recipe.model_copy(update=changes)
+
+
+def filled(recipe: Recipe, snapshot: Snapshot) -> Recipe:
+    """The recipe with the signals of a store that its network can read, where it names none."""
+    if recipe.network not in OF_VECTORS or recipe.signals:
+        return recipe
+    there = tuple(signal for signal in snapshot.signals if signal in BUILT_IN)
+    return recipe.model_copy(update={"signals": there})
 
 
 def changed(recipe: Recipe, values: dict[str, object], source: str) -> Recipe:

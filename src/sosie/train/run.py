@@ -33,7 +33,7 @@ from sosie.train.logs import loggers
 from sosie.train.material import Material, gather
 from sosie.train.networks import make_network
 from sosie.train.picture_networks import from_maps
-from sosie.train.recipe import Recipe
+from sosie.train.recipe import Recipe, filled
 from sosie.train.report import TrainReport
 from sosie.train.transfer import begin_from, check_start, keep_start_vocabulary
 from sosie.types import Encoder, Progress
@@ -93,6 +93,7 @@ def train(
     if _follows():
         progress = silent
     snapshot = store.snapshot
+    recipe = filled(recipe, snapshot)
     lesson = lesson_of(snapshot, truth, recipe)
     others = [also_of(one) for one in options.also]
     if recipe.start:

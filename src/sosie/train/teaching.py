@@ -6,10 +6,12 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sosie.errors import TrainingError
 from sosie.train.batches import balanced_batches, pair_batches, shuffled_batches, with_negatives
-from sosie.train.learner import Cost, Objective, embed_alike, embed_views
+from sosie.train.imitation import Imitated, as_long
+from sosie.train.learner import Cost, Objective, embed_alike, embed_towers, embed_views
 from sosie.train.losses import OF_CLASSES, LossSettings, Targets, make_loss
 from sosie.train.mining import MiningSettings, hard_negatives
 from sosie.train.rebuilding import cost_of_rebuilding
@@ -29,6 +31,7 @@ class Teaching:
     product: Rows  # (items,) number of its product
     good: Mask  # (items,) what can be read
     recipe: Recipe
+    taught: Matrix | None = None  # (items, any) unit vectors that a teacher made of them
 
     def objectives(self) -> list[Objective | Cost]:
         """What is learnt, by the recipe's weights. Raises TrainingError where nothing is."""
@@ -45,6 +48,13 @@ class Teaching:
             named = LossSettings() if recipe.loss.name in OF_CLASSES else recipe.loss
             of_views = partial(_views, self.known[0], self.product)
             found.append(Objective(recipe.views, embed_views, of_views, make_loss(named, recipe.dim)))
+        if recipe.imitate and self.taught is not None:
+            wanted = partial(_imitated, as_long(self.taught, recipe.dim))
+            found.append(Objective(recipe.imitate, embed_alike, wanted, Imitated()))
+        if recipe.towers:
+            named = LossSettings() if recipe.loss.name in OF_CLASSES else recipe.loss
+            of_towers = partial(_views, self.known[0], self.product)
+            found.append(Objective(recipe.towers, embed_towers, of_towers, make_loss(named, recipe.dim)))
         if recipe.rebuild:
             found.append(Cost(recipe.rebuild, cost_of_rebuilding))
         if not found:
@@ -132,6 +142,11 @@ def _alike(known: Supervision, product: Rows, level: int, items: Rows, others: R
     found = _views(known, product, items, others, level)
     itself = torch.from_numpy(items[:, None] == others[None, :])
     return Targets(found.positive, found.ignored | itself, found.classes, found.grades)
+
+
+def _imitated(taught: Tensor, items: Rows, others: Rows) -> Targets:
+    nothing = torch.zeros(len(items), len(others), dtype=torch.bool)
+    return Targets(nothing, ~nothing, torch.full((len(items),), -1), wanted=taught[torch.from_numpy(items)])
 
 
 def _views(known: Supervision, product: Rows, items: Rows, others: Rows, level: int = 0) -> Targets:

@@ -1,14 +1,17 @@
 """Several signals in one space, any of which may be missing, and two towers that meet."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 (the name everybody knows)
 
+from sosie.encoders.export import exported
 from sosie.encoders.networks.fusion import (
-    MOST_SCALE,
-    Joined,
+    AllSignals,
     Multimodal,
     MultimodalSettings,
     TwoTower,
@@ -93,20 +96,6 @@ def test_gradients_reach_every_parameter(untouched: Any) -> None:
     assert untouched(made, lambda: F.mse_loss(made(vectors(40)), wanted)) == []
 
 
-def test_the_exported_network_is_the_same(run_exported: Any) -> None:
-    made = Joined(shaken(network()))
-    asked = torch.cat(list(vectors(7).values()), dim=1)
-    asked[1, :6] = asked[2, 6:10] = asked[3] = 0
-    run_exported(made, ("n",), {"vectors": asked[:2]}, {"vectors": asked}, {"vectors": asked[:1]})
-
-
-def test_joined_splits_in_the_order_of_the_settings() -> None:
-    made = shaken(network()).eval()
-    given = vectors(5)
-    joined = torch.cat(list(given.values()), dim=1)
-    torch.testing.assert_close(Joined(made)(joined), made(dict(reversed(given.items()))))
-
-
 def test_it_learns_to_say_from_either_signal_what_both_tell() -> None:
     """Eight classes, each seen in two signals: withheld one at question time, the other still finds them."""
     torch.manual_seed(0)
@@ -141,29 +130,27 @@ def test_it_learns_to_say_from_either_signal_what_both_tell() -> None:
 def towers() -> TwoTower:
     torch.manual_seed(2)
     pictures, words = MultimodalSettings((("image", 6),), 8, 8), MultimodalSettings((("words", 4),), 8, 8)
-    return TwoTower(TwoTowerSettings(pictures, words, temperature=0.1))
+    return TwoTower(TwoTowerSettings(pictures, words))
 
 
 def test_each_tower_needs_its_own_signals_alone() -> None:
     made, given = shaken(towers()).eval(), vectors(5)
-    a, b = made(given)
-    torch.testing.assert_close(made.forward_a({"image": given["image"]}), a)
-    torch.testing.assert_close(made.forward_b({"words": given["words"]}), b)
-    assert a.shape == b.shape == (5, 8)
+    a, b = (F.normalize(rows, dim=1) for rows in (made.forward_a(given), made.forward_b(given)))
+    torch.testing.assert_close(made(given), a + b)
+    nothing = torch.zeros(5, 4)
+    torch.testing.assert_close(made({"image": given["image"], "words": nothing}), a)
+    torch.testing.assert_close(made({"image": torch.zeros(5, 6), "words": given["words"]}), b)
+    assert not made({"image": torch.zeros(5, 6), "words": nothing}).any()
 
 
-def test_the_temperature_is_learned_within_bounds(untouched: Any) -> None:
+def test_the_gradient_reaches_both_towers(untouched: Any) -> None:
     made, given = towers(), vectors(20)
-    assert made.scale.item() == pytest.approx(10.0)
 
     def loss() -> torch.Tensor:
-        a, b = (F.normalize(rows, dim=1) for rows in made(given))
-        return F.cross_entropy(made.scale * a @ b.T, torch.arange(20))
+        a, b = (F.normalize(rows, dim=1) for rows in (made.forward_a(given), made.forward_b(given)))
+        return F.cross_entropy(10 * a @ b.T, torch.arange(20))
 
     assert not [name for name in untouched(made, loss) if "absent" not in name]  # a tower's only signal is always there
-    with torch.no_grad():
-        made.log_scale.fill_(50.0)
-    assert made.scale.item() == pytest.approx(MOST_SCALE)
 
 
 def test_two_towers_learn_to_meet() -> None:
@@ -175,16 +162,28 @@ def test_two_towers_learn_to_meet() -> None:
 
     def found() -> float:
         with torch.no_grad():
-            a, b = (F.normalize(rows, dim=1) for rows in made.eval()(given))
+            a, b = (F.normalize(rows, dim=1) for rows in (made.eval().forward_a(given), made.forward_b(given)))
         return float(((b @ a.T)[:60].topk(10).indices == torch.arange(60)[:, None]).any(1).float().mean())
 
     before = found()
     adam = torch.optim.Adam(made.parameters(), 0.01)
     for _ in range(100):
-        a, b = (F.normalize(rows, dim=1) for rows in made.train()(given))
-        logits = made.scale * a @ b.T
+        a, b = (F.normalize(rows, dim=1) for rows in (made.train().forward_a(given), made.forward_b(given)))
+        logits = 10 * a @ b.T
         adam.zero_grad()
         F.cross_entropy(logits, torch.arange(120)).backward()
         adam.step()
     assert before < 0.3
     assert found() > 0.9
+
+
+@pytest.mark.parametrize("kind", [network, towers])
+def test_the_exported_network_is_the_same(kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOSIE_CACHE", str(tmp_path))
+    made, asked = AllSignals(shaken(kind())).eval(), vectors(7)
+    asked["image"][1], asked["words"][2] = 0, 0
+    asked = asked if kind is network else {name: asked[name] for name in ("image", "words")}
+    given = {name: np.zeros((2, rows.shape[1]), np.float32) for name, rows in asked.items()}
+    file = exported("network", kind.__name__, lambda: made, given, dict.fromkeys(given, ("n",)), nested="vectors")
+    (found,) = onnxruntime.InferenceSession(str(file)).run(None, {name: rows.numpy() for name, rows in asked.items()})
+    np.testing.assert_allclose(found, made(asked).detach().numpy(), atol=1e-4)

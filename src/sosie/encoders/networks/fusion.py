@@ -12,7 +12,6 @@ from sosie.encoders.networks.heads import main_directions
 
 Signals = Mapping[str, Tensor]  # unit vectors (n, dim of the signal) by signal; a row of zeros = lacks the signal
 KEPT = 512  # main directions of a signal that are looked at, at most
-MOST_SCALE = 100.0  # of cosines, in a contrast of two towers: more makes training unstable
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,10 @@ class MultimodalSettings:
 
 @dataclass(frozen=True)
 class TwoTowerSettings:
-    """Both towers need the same `dim`; `temperature` is where the learned one begins."""
+    """Both towers need the same `dim`."""
 
     a: MultimodalSettings
     b: MultimodalSettings
-    temperature: float = 0.07
 
 
 class Multimodal(nn.Module):
@@ -135,36 +133,37 @@ class Part(nn.Module):
         return torch.where(present, self.map(reduced), self.absent_map), torch.where(present, token, self.absent_token)
 
 
-class Joined(nn.Module):
-    """A multimodal network that is asked with all signals in one array, the shape in which it is exported."""
+class AllSignals(nn.Module):
+    """A network of several signals' vectors, in the shape in which it is trained and exported."""
 
-    def __init__(self, network: Multimodal) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Vectors of all signals side by side, in the settings' order, (n, sum of dims) -> embeddings (n, dim)."""
-        blocks = _blocks(vectors, self.network.dims)
-        embeddings: Tensor = self.network(dict(zip(self.network.names, blocks, strict=True)))
+    def forward(self, vectors: dict[str, Tensor]) -> Tensor:
+        """Vectors by signal -> embeddings (n, dim)."""
+        embeddings: Tensor = self.network(vectors)
         return embeddings
 
 
 class TwoTower(nn.Module):
     """Two encoders that meet in one space: pictures (a) and words (b), each a `Multimodal` over its signals.
 
-    Trained with a symmetric contrast of cosines times `scale` (Radford et al., "Learning transferable visual models
-    from natural language supervision", 2021).
+    Trained with a symmetric contrast of cosines (Radford et al., "Learning transferable visual models from natural
+    language supervision", 2021).
     """
 
     def __init__(self, settings: TwoTowerSettings) -> None:
         super().__init__()
         self.tower_a, self.tower_b = Multimodal(settings.a), Multimodal(settings.b)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature)))
 
-    @property
-    def scale(self) -> Tensor:
-        """What cosines are multiplied with in the contrast: 1 / the learned temperature, at most MOST_SCALE; ()."""
-        return self.log_scale.clamp(max=math.log(MOST_SCALE)).exp()
+    def forward(self, signals: Signals) -> Tensor:
+        """Vectors by signal -> the sum of what both towers say, of unit length each; of one where the other lacks."""
+        sides = []
+        for tower, embed in ((self.tower_a, self.forward_a), (self.tower_b, self.forward_b)):
+            there = torch.stack([(signals[name] != 0).any(1) for name in tower.names]).any(0)
+            sides.append(nn.functional.normalize(embed(signals), dim=1) * there[:, None])
+        return sides[0] + sides[1]
 
     def forward_a(self, signals: Signals) -> Tensor:
         """Vectors of pictures by signal -> embeddings (n, dim), not normalised."""
@@ -175,10 +174,6 @@ class TwoTower(nn.Module):
         """Vectors of words by signal -> embeddings (n, dim), not normalised."""
         embeddings: Tensor = self.tower_b(signals)
         return embeddings
-
-    def forward(self, signals: Signals) -> tuple[Tensor, Tensor]:
-        """Vectors by signal, of both towers -> the embeddings of each."""
-        return self.forward_a(signals), self.forward_b(signals)
 
 
 def withheld(present: Tensor, share: float) -> Tensor:
