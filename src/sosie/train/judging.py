@@ -200,7 +200,7 @@ def _before(snapshot: Snapshot, task: Task, signals: Sequence[str]) -> System | 
     there = [signal for signal in snapshot.signals if signal in signals]
     if not there:
         return None
-    weights = {signal: snapshot.weights[signal] if signal in there else 0.0 for signal in snapshot.signals}
+    weights = {signal: weight if signal in there else 0.0 for signal, weight in snapshot.weights.items()}
     return fused(ask(snapshot, task, _no_encoder), weights)
 
 
