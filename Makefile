@@ -47,8 +47,8 @@ bench-quality: $(VENV)/run.stamp ## how good the answers are, on every data set 
 bench-train: $(VENV)/dev.stamp ## what training comes to, on every data set; stop it whenever you like, it goes on
 	@$(VENV)/bin/python benchmarks/training
 
-docs: $(VENV)/run.stamp ## write again the pages that are made from the code
-	@for page in cli formats settings; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
+docs: $(VENV)/dev.stamp ## write again the pages that are made from the code
+	@for page in cli formats settings recipes; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
 
 clean: ## remove what was set up
 	rm -rf $(VENV) sosie-demo

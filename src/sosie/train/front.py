@@ -10,9 +10,10 @@ from sosie.evaluate.front import Truth
 from sosie.evaluate.history import LAST
 from sosie.evaluate.task import TaskOptions
 from sosie.train import run
-from sosie.train.recipe import changed, chosen_recipe, suited
+from sosie.train.recipe import changed, chosen_recipe, fitting, suited
 from sosie.train.report import TrainReport
 from sosie.train.run import TrainOptions
+from sosie.train.transfer import recipe_of
 from sosie.types import Progress
 
 
@@ -35,8 +36,9 @@ def train(
     """Learn from a store's products what alike means, by labels, pairs, links, events or nothing, and use it.
 
     `recipe` is a name or a TOML file, chosen by the data where it is left out; `settings` change some of it, such as
-    {"epochs": 3, "loss": {"name": "arcface"}}. `options` are fields of `TrainOptions`: activate, minutes, …. Raises
-    TrainingError, TruthError, EncoderError, StoreError; then the store is as it was before.
+    {"epochs": 3, "loss": {"name": "arcface"}}; with "start" and no recipe a trained model goes on as it was trained.
+    `options` are fields of `TrainOptions`: activate, minutes, …. Raises TrainingError, TruthError, EncoderError,
+    StoreError; then the store is as it was before.
     """
     opened = store if isinstance(store, Store) else Store(Path(store))
     truth = Truth(
@@ -46,8 +48,13 @@ def train(
         events=_file(events),
         options=TaskOptions(split=split, kinds=tuple(kinds), at=at),
     )
-    named = str(recipe) or chosen_recipe(opened.snapshot, truth)[0]
-    wanted = changed(suited(named, truth), dict(settings or {}), "settings")
+    values = dict(settings or {})
+    if "start" in values and not recipe:
+        named, base = Path(values["start"]).name, fitting(recipe_of(Path(values["start"])), truth)
+    else:
+        named = str(recipe) or chosen_recipe(opened.snapshot, truth)[0]
+        base = suited(named, truth)
+    wanted = changed(base, values, "settings")
     return run.train(opened, truth, wanted, TrainOptions(name or Path(named).stem, **options), progress)
 
 
