@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Generator
 
@@ -17,6 +18,7 @@ from sosie.train.words import MASK, Text, WordChanges, changed
 from sosie.types import Mask, Matrix, Rows
 
 MARKS = ("[PAD]", "[START]", "[END]", "[UNK]", MASK)  # padding is 0, as everywhere
+BATCH = 4_096  # texts that are tokenised at once
 SAMPLE = 50_000  # texts that a vocabulary is learnt from
 ENTRIES = 8_000  # of a vocabulary, at most
 WIDTH = 128  # numbers a token's vector
@@ -30,8 +32,7 @@ class Texts:
         self.vocabulary, self.longest = vocabulary, longest
         self._texts, self._changes = texts, changes
         self._tokenizer = open_vocabulary(vocabulary, longest)
-        self._tokens = self._tokenise([text.whole for text in texts])
-        self._empty = len(self._tokenizer.encode("").ids)  # marks alone
+        self._flat, self._ends = self._kept()
 
     @property
     def size(self) -> int:
@@ -41,11 +42,14 @@ class Texts:
     @property
     def good(self) -> Mask:
         """(items,) that have a token."""
-        return np.array([len(tokens) > self._empty for tokens in self._tokens], np.bool_)
+        marks = len(self._tokenizer.encode("").ids)
+        good: Mask = np.diff(self._ends) > marks
+        return good
 
     def tokens(self, items: Rows) -> list[list[int]]:
         """Tokens of texts as they are, marks around them included."""
-        return [self._tokens[item] for item in items.tolist()]
+        starts, ends = self._ends[items], self._ends[items + 1]
+        return [self._flat[start:end].tolist() for start, end in zip(starts, ends, strict=True)]
 
     def fetch(self, items: Rows) -> Tensors:
         """Which texts: what is drawn of them is drawn later."""
@@ -64,6 +68,15 @@ class Texts:
         """As the encoder reads them; of long ones the beginning."""
         items = fetched["items"]
         return _padded(self.tokens(items.cpu().numpy()), items.device)
+
+    def _kept(self) -> tuple[NDArray[np.int32], Rows]:
+        """Tokens of all texts behind one another, and where those of each begin and end."""
+        parts, lengths = [np.empty(0, np.int32)], [0]
+        for start in range(0, len(self._texts), BATCH):
+            found = self._tokenise([text.whole for text in self._texts[start : start + BATCH]])
+            parts += [np.array(tokens, np.int32) for tokens in found]
+            lengths += map(len, found)
+        return np.concatenate(parts), np.cumsum(lengths)
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         found = self._tokenizer.encode_batch_fast([encodable(text) for text in texts])
