@@ -39,6 +39,15 @@ def print_training(report: "TrainReport") -> None:
         f"{report.samples_per_second:,.0f} products/s, {report.waiting:.1%} of it waiting; "
         f"{report.parameters:,} parameters"
     )
+    if light := report.light:
+        kept = f" of the teacher's {light.of_teacher:.3f} ({light.share:.1%})" if light.share else ""
+        show.out.print(
+            f"beside its teacher: {light.measure} {light.value:.3f}{kept}; {light.bytes / 1e6:.1f} of "
+            f"{light.bytes_of_teacher / 1e6:.1f} MB; {light.per_second:,.0f} products/s to "
+            f"{light.per_second_of_teacher:,.0f}"
+        )
+    for cut in report.short:
+        show.out.print(f"first {cut.dim} numbers in {cut.bits} bits ({cut.bytes:,} bytes a product): {cut.value:.3f}")
     if report.stopped:
         show.out.print(f"stopped early: {report.stopped}")
     state = "in use" if report.active else f'not in use; [bold]encoder = "{report.model}"[/] in sosie.toml uses it'

@@ -39,11 +39,13 @@ class Targets:
     ignored: Tensor  # (n, m) bool: counts neither way; stronger than `positive`
     classes: Tensor  # (n,) int64; -1 = none
     grades: Tensor | None = None  # (n, m) float: wanted similarity from 0 to 1; NaN = unknown
+    wanted: Tensor | None = None  # (n, dim) float: unit vectors that a teacher made of the anchors; zeros = none
 
     def to(self, device: torch.device | str) -> "Targets":
         """The same on another device."""
         grades = None if self.grades is None else self.grades.to(device)
-        return Targets(self.positive.to(device), self.ignored.to(device), self.classes.to(device), grades)
+        wanted = None if self.wanted is None else self.wanted.to(device)
+        return Targets(self.positive.to(device), self.ignored.to(device), self.classes.to(device), grades, wanted)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.store import Snapshot
 from sosie.text import product_text
+from sosie.train.imitation import in_use, photos_taught, teacher_of
 from sosie.train.inputs import Inputs, Pictures, Vectors, decode, vectors_of
 from sosie.train.judging import LookJudge
 from sosie.train.lesson import BATCH, Lesson
@@ -33,6 +34,7 @@ class Material:
     parts: Mapping[str, Encoder]  # frozen encoders whose vectors it reads
     signals: tuple[str, ...]  # that the trained encoder stands beside
     notes: tuple[str, ...]
+    taught: Matrix | None  # (items, any) what a teacher made of them, as a store compares it; zeros = nothing
     looks: Rows  # (looks of the judge,) items that show those products again; -1 where there is no other photo
 
     @property
@@ -52,6 +54,7 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
     parts: dict[str, Encoder] = {}
     notes: list[str] = []
     inputs: Inputs
+    taught: Matrix | None = None
     match recipe.sees:
         case "vectors":
             parts = {signal: load_encoder(snapshot.encoder_folder(signal)) for signal in recipe.signals}
@@ -62,15 +65,21 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
             rows, product, looks = shown.rows, shown.product, shown.looks
             inputs, good = _pictures(shown.refs, recipe, run / "pictures", notes, progress)
             signals = ("image",)
+            if recipe.imitate:
+                teacher = teacher_of(snapshot, "image", recipe.teacher)
+                taught = in_use(snapshot, teacher, photos_taught(teacher, shown.refs, store.cache, progress))
         case "texts":
             inputs, good = _texts(snapshot, rows, len(lesson.rows), recipe, run / "tokenizer.json")
             signals = ("text",)
+            if recipe.imitate:
+                teacher = teacher_of(snapshot, "text", recipe.teacher)
+                taught = in_use(snapshot, teacher, vectors_of(teacher, snapshot, rows, store.cache, progress))
     learnt = len(np.unique(product[good[: len(product)]]))
     if learnt < 2:
         raise TrainingError(f"only {learnt} of the {len(lesson.rows):,} products to learn from have {recipe.sees}.")
     if learnt < len(lesson.rows):
         notes.append(f"{len(lesson.rows) - learnt:,} products to learn from have no {recipe.sees} and are left out.")
-    return Material(rows, product, good, inputs, parts, signals, tuple(notes), looks)
+    return Material(rows, product, good, inputs, parts, signals, tuple(notes), taught, looks)
 
 
 class _Shown(NamedTuple):

@@ -1,6 +1,7 @@
 """Networks of pictures: made as a recipe says, and written as an encoder."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ from sosie.train.options import settings_of
 from sosie.train.recipe import Recipe
 
 
+@dataclass(frozen=True)
+class SmallSettings:
+    """The first `blocks` of the pretrained network, and `features` that are made of them: 0.95 million numbers."""
+
+    blocks: int = 11
+    features: int = 640
+    dropout: float = 0.0
+
+
 def make_picture_network(recipe: Recipe) -> nn.Module:
     """A network of pictures that has learnt nothing of the shop yet. Raises TrainingError for unknown options."""
     match recipe.network:
@@ -38,6 +48,14 @@ def make_picture_network(recipe: Recipe) -> nn.Module:
             hold_norms(trunk)
             _freeze_blocks(trunk, recipe.freeze)
             return Embedder(FromPixels(trunk), settings)
+        case "small":
+            small = settings_of(SmallSettings, recipe, {})
+            trunk = efficientnet_lite0(weights_file(), small.blocks, small.features)
+            hold_norms(trunk._blocks)
+            assert isinstance(trunk._bn1, nn.BatchNorm2d)
+            trunk._bn1.momentum = 0.1  # it begins at random, and has few steps
+            _freeze_blocks(trunk, recipe.freeze)
+            return Embedder(FromPixels(trunk), EmbedderSettings(small.features, recipe.dim, small.dropout))
         case "residual":
             return Residual(settings_of(ResidualSettings, recipe, {"dim": recipe.dim}))
         case "cnn":
@@ -113,7 +131,7 @@ def write_pictures(network: nn.Module, recipe: Recipe, key: str) -> LearnedPictu
     size = recipe.final_size
     pixels = {"pixels": np.zeros((2, size, size, 3), np.uint8)}
     file = exported("learned-pictures", f"{key} {size}", lambda: _for_runtime(network), pixels, {"pixels": ("n",)})
-    exact = EXACT_CONVOLUTIONS if recipe.network == "efficientnet-lite0" else 0
+    exact = EXACT_CONVOLUTIONS if recipe.network in ("efficientnet-lite0", "small") else 0
     with torch.inference_mode():
         dim = network(torch.from_numpy(pixels["pixels"])).shape[1]
     return LearnedPictures(file, int(dim), size, exact_convolutions=exact)

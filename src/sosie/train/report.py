@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sosie.reports import Figure
 from sosie.train.judging import Beside
+from sosie.train.light import Light, Short
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class TrainReport:
     products: int  # learnt from
     figures: tuple[Beside, ...]  # on questions kept back; empty where nothing judges
     also: tuple[Beside, ...]  # on other catalogues, beside what it was before
+    light: Light | None  # beside its teacher, where it had one
+    short: tuple[Short, ...]  # with fewer or coarser numbers, where it is to be light
     before: str  # what was in use before: names of signals
     epochs: tuple[Mapping[str, float], ...]
     stopped: str
@@ -65,6 +68,17 @@ def _card(report: TrainReport) -> str:
             f"- on another catalogue, {one.truth}, {one.measure}: {_told(one.trained)}; before {_told(one.before)}; "
             f"difference {_told(one.difference)}, p {one.p:.3g}, {one.trained.n:,} questions."
         ]
+    if light := report.light:
+        kept = f", {light.share:.1%} of its teacher's {light.of_teacher:.3f}" if light.share else ""
+        lines += [
+            f"- beside its teacher ({light.teacher}): {light.measure} {light.value:.3f}{kept}; "
+            f"{light.bytes:,} bytes, the teacher {light.bytes_of_teacher:,}; {light.per_second:,.0f} products/s from "
+            f"files to vectors, the teacher {light.per_second_of_teacher:,.0f}"
+        ]
+    lines += [
+        f"- the first {one.dim} numbers in {one.bits} bits, {one.bytes:,} bytes a product: {one.value:.3f}"
+        for one in report.short
+    ]
     if not report.figures:
         lines.append("Nothing judged it: no truth was given.")
     lines += [

@@ -84,9 +84,12 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Features before the classifier (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020)."""
+    """Features before the classifier (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020).
 
-    def __init__(self) -> None:
+    A smaller network has only the first `count` blocks, and fewer `features`.
+    """
+
+    def __init__(self, count: int = 0, features: int = FEATURES) -> None:
         super().__init__()
         self._conv_stem = SameConv(3, 32, 3, 2)
         self._bn0 = _norm(32)
@@ -95,9 +98,11 @@ class EfficientNetLite0(nn.Module):
             for i in range(stage.repeats):
                 blocks.append(Block(inside, stage.width, stage.kernel, stage.stride if i == 0 else 1, stage.expand))
                 inside = stage.width
+        blocks = blocks[: count or None]
+        last = blocks[-1]._project_conv.out_channels
         self._blocks = nn.Sequential(*blocks)
-        self._conv_head = SameConv(inside, FEATURES, 1)
-        self._bn1 = _norm(FEATURES)
+        self._conv_head = SameConv(last, features, 1)
+        self._bn1 = _norm(features)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalised pictures (n, 3, h, w), `(x - 127) / 128` -> mean-pooled features (n, 1280)."""
@@ -148,12 +153,19 @@ class Start(nn.Module):
         return self.network.start(normalised(pixels), self.blocks)
 
 
-def efficientnet_lite0(weights: Path) -> EfficientNetLite0:
-    """The pretrained network in evaluation mode. Raises EncoderError when the file is another network's."""
-    network = EfficientNetLite0()
+def efficientnet_lite0(weights: Path, count: int = 0, features: int = FEATURES) -> EfficientNetLite0:
+    """The pretrained network in evaluation mode, or its first `count` blocks, before features that begin at random.
+
+    Raises EncoderError when the file is another network's.
+    """
+    network = EfficientNetLite0(count, features)
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         state = {name: value for name, value in state.items() if not name.startswith("_fc.")}
+        if count:
+            own = network.state_dict()
+            head = {name: value for name, value in own.items() if name.startswith(("_conv_head", "_bn1"))}
+            state = {name: value for name, value in state.items() if name in own} | head
         network.load_state_dict(state)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise EncoderError(f"{weights}: can't be read as the weights of EfficientNet-Lite0 ({error}).") from error
