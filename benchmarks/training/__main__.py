@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import Bench
 from table import page
 
-NAMES = ("grocery", "clothing", "fashion_mnist", "texts")
+NAMES = ("grocery", "clothing", "fashion_mnist", "texts", "distilled", "transfer")
 RESULTS = Path(__file__).parents[1] / "results"
 
 

@@ -18,6 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sosie.engine.shop import Store
+
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("SOSIE_DATA", HERE.parents[2] / "shared" / "data"))
 WORK = Path(os.environ.get("SOSIE_BENCH", Path(tempfile.gettempdir()) / "sosie-bench-training"))
@@ -34,6 +38,7 @@ class Question:
     bar: float = 0.0  # 0 = none
     above: tuple[str, ...] = ()  # the bar is that much above the best of these signals and baselines
     published: str = ""
+    share: float = 1.0  # of the best of `above` that is to be reached
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,27 @@ class Bench:
         sosie(f"build {catalogue} --store {folder} --json {options}")
         return folder
 
+    def with_frozen(self, name: str, catalogue: Path, options: str) -> Path:
+        """The same with the vectors of pictures, as they are before anything is learnt, as a signal `frozen`."""
+        snapshot = Store(self.store(name, catalogue, options)).snapshot
+        file = WORK / f"{name}-frozen.npy"
+        np.save(file, snapshot.vectors("image", np.flatnonzero(snapshot.alive)))
+        return self.store(name, catalogue, f"{options} --vectors frozen={file}")
+
     def train(
         self, row: str, store: Path, options: str, questions: Sequence[Question], seeds: Sequence[int] = (0, 1, 2)
     ) -> None:
-        """Train with each seed on a copy of a store, unless that was done, and ask the questions."""
+        """Train with each seed on a copy of a store, unless that was done, and ask the questions.
+
+        SEED in options stands for the seed.
+        """
         asked = {question.what: question.options for question in questions}
         known = self.rows.get(row, {})
         if (known.get("options"), known.get("asked")) != (options, asked):
             known = {"options": options, "asked": asked, "seeds": {}}
-        known["bars"] = {q.what: {"bar": q.bar, "above": q.above, "published": q.published} for q in questions}
+        known["bars"] = {
+            q.what: {"bar": q.bar, "above": q.above, "share": q.share, "published": q.published} for q in questions
+        }
         self.rows[row] = known
         for seed in map(str, seeds):
             if seed not in known["seeds"]:
@@ -77,12 +94,15 @@ class Bench:
             shutil.copytree(store, partial)
             partial.rename(copy)
         report = copy / "models" / MODEL / "report.json"
-        command = f"train --store {copy} --name {MODEL} --json --set seed={seed} {options}"
+        command = f"train --store {copy} --name {MODEL} --json --set seed={seed} {options.replace('SEED', seed)}"
         started = time.perf_counter()
         if not report.is_file():
             sosie(command)
         learnt = json.loads(report.read_text(encoding="utf-8"))
-        figures = {what: _figure(learnt["signal"], f"--store {copy} {judged}") for what, judged in asked.items()}
+        figures = {
+            what: _figure(learnt["signal"], f"--store {copy} {judged.replace('SEED', seed)}")
+            for what, judged in asked.items()
+        }
         shutil.rmtree(copy)
         return {
             "commit": commit(),

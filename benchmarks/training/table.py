@@ -33,7 +33,7 @@ def line(name: str, row: str, training: Mapping[str, Any]) -> list[list[str]]:
     for what in training["asked"]:
         figures = [seed["test"][what] for seed in seeds]
         values = [figure["value"] for figure in figures]
-        others = figures[0]["others"]
+        others = {name: fmean(figure["others"][name] for figure in figures) for name in figures[0]["others"]}
         best = max(others, key=others.__getitem__)
         spread = f" ± {stdev(values):.3f}" if len(values) > 1 else ""
         lines.append(
@@ -55,8 +55,10 @@ def line(name: str, row: str, training: Mapping[str, Any]) -> list[list[str]]:
 
 def bar(wanted: Mapping[str, Any], others: Mapping[str, float], value: float) -> str:
     """What had to be reached, and whether it was."""
-    if not wanted["bar"]:
+    if not (wanted["bar"] or wanted["above"]):
         return ""
-    least = wanted["bar"] + max((others[name] for name in wanted["above"]), default=0.0)
-    above = f" ({' and '.join(wanted['above'])} + {wanted['bar']:g})" if wanted["above"] else ""
+    share = wanted.get("share", 1.0)
+    least = wanted["bar"] + share * max((others[name] for name in wanted["above"]), default=0.0)
+    times = f"{share:g} × " if share != 1 else ""
+    above = f" ({times}{' and '.join(wanted['above'])} + {wanted['bar']:g})" if wanted["above"] else ""
     return f"{least:.3f}{above}: {'reached' if value >= least else 'missed'}"
