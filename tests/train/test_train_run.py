@@ -53,6 +53,7 @@ def test_a_model_is_written_judged_and_in_use(store):
     hits = store.similar("p00000", weights={"words": 0.0})
     assert all("learned" in hit.parts for hit in hits)
 
+    assert list((store.folder / "training" / "kinds" / "tensorboard").rglob("metadata.tsv"))
     folder = store.folder / "models" / "kinds"
     assert load_encoder(folder).dim == 16
     written = json.loads((folder / "report.json").read_text())

@@ -18,6 +18,7 @@ from sosie.train.inputs import Inputs
 from sosie.train.judging import Beside, LookJudge
 from sosie.train.lesson import Lesson
 from sosie.train.light import Light, Short, network_bytes, shortened, speeds
+from sosie.train.logs import SHOWN, loggers, show_products
 from sosie.train.material import Material
 from sosie.train.networks import check_export, encoded, write_encoder
 from sosie.train.picture_networks import whole
@@ -71,6 +72,10 @@ def write_model(
         active=False,
         reproduce=told,
         notes=notes,
+    )
+    shown = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), SHOWN)).astype(np.int64))]
+    show_products(
+        loggers(course.folder, wandb=False), snapshot, material.rows[shown], _embedded(encoder, material)(shown)
     )
     write_card(partial, report)
     seal(partial)
