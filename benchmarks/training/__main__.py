@@ -8,31 +8,41 @@ kept in benchmarks/results/learn.json, the table in learn.md. `--again` measures
 import importlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from bench import Bench
+from bench import WORK, Bench
+from filelock import FileLock
 from table import page
 
 NAMES = ("grocery", "clothing", "fashion_mnist", "texts", "distilled", "transfer")
 RESULTS = Path(__file__).parents[1] / "results"
+FILE = RESULTS / "learn.json"
 
 
 def main(words: list[str]) -> None:
     """Measure, and write figures and table after each training."""
     again = "--again" in words
     names = [word for word in words if not word.startswith("-")] or list(NAMES)
-    file = RESULTS / "learn.json"
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-    def keep() -> None:
-        file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (RESULTS / "learn.md").write_text(page(kept), encoding="utf-8")
-
     for name in names:
-        rows = {} if again else kept.get(name, {})
-        kept[name] = rows
-        importlib.import_module(name).measure(Bench(name, rows, keep, again))
-        keep()
+        rows = {} if again else read().get(name, {})
+        bench = Bench(name, rows, partial(keep, name, rows), again)
+        importlib.import_module(name).measure(bench)
+
+
+def read() -> dict[str, Any]:
+    """What was measured, by data set."""
+    return json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+
+
+def keep(name: str, rows: dict[str, Any]) -> None:
+    """Write the figures of a data set beside those of others, which may be measured at the same time."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with FileLock(WORK / "results.lock"):
+        kept = read() | {name: rows}
+        FILE.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (RESULTS / "learn.md").write_text(page(kept), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ def measure(bench: Bench) -> None:
     titles = [{**{key: row[key] for key in SHOWN.split()}, "title": without(row["title"], names)} for row in rows]
     catalogue = table("titles-without-kinds.csv", titles)
     store = bench.store("texts", catalogue, f"--ignore {LABEL} --ignore split")
-    asked = [Question("kind of article, its words hidden", TEST, bar=0.03, above=("words", "tfidf words", "tfidf characters"))]
+    asked = [
+        Question(
+            "kind of article, its words hidden", TEST, bar=0.03, above=("words", "tfidf words", "tfidf characters")
+        )
+    ]
     for recipe in ("text-cnn", "gru"):
         bench.train(recipe, store, f"--recipe {recipe} {TRAIN}", asked)
 
