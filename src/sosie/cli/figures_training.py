@@ -10,6 +10,7 @@ from sosie.reports import Figure
 if TYPE_CHECKING:
     from sosie.train.recipe import Recipe
     from sosie.train.report import TrainReport
+    from sosie.train.search import Search
 
 
 def print_recipe(name: str, why: str, recipe: "Recipe") -> None:
@@ -56,3 +57,25 @@ def print_training(report: "TrainReport") -> None:
 
 def _told(figure: Figure) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def print_search(name: str, found: "Search") -> None:
+    """The trials of a search, the best first."""
+    table = Table(box=None, pad_edge=False)
+    columns = list(found.trials[0].settings)
+    for heading in (found.measure, *columns, "seconds"):
+        table.add_column(heading)
+    for trial in sorted(found.trials, key=lambda trial: -(trial.value or 0.0)):
+        value = "no number" if trial.value is None else f"{trial.value:.3f}"
+        cells = [_short(trial.settings.get(column)) for column in columns]
+        table.add_row(value, *cells, f"{trial.seconds:.0f}", style="bold" if trial is found.best else "")
+    show.out.print(table)
+    show.out.print(f"{len(found.trials)} trials of {found.epochs} epochs in {found.seconds / 60:.1f} minutes")
+    if found.out is None:
+        show.out.print(f"nothing was better than the recipe {name} as it is")
+    else:
+        show.out.print(f"better, on what was kept back: sosie train --recipe {found.out} …", soft_wrap=True)
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)

@@ -231,9 +231,16 @@ def tune(
     settings: Annotated[
         bool, typer.Option("--settings/--weights-only", help="Also other settings of the signals.")
     ] = True,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where settings are written.")] = Path(
-        "sosie.toml"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where settings are written: sosie.toml, recipe.toml of --train."),
+    ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Search rate, loss and size of a training instead; a recipe is written.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="NAME|FILE", help="Of --train; chosen by the data if left out.")
+    ] = "",
     html: Html = None,
     as_json: Json = False,
 ) -> None:
@@ -251,10 +258,16 @@ def tune(
     truth = truth_of(
         label, None, qrels, queries, links, kind, events, at, repeats, split, query_split, gallery_split, variants
     )  # fmt: skip
+    if train:
+        from sosie.cli.training import search
+
+        search(Store(store), truth, recipe, out or Path("recipe.toml"), minutes, as_json)
+        return
     effort = Effort(trials, minutes, settings)
     _writable(html)
     with show.progress() as progress:
-        report = tuned(Store(store), truth, measure or truth.measure, out, effort, command_line(), progress)
+        file = out or Path("sosie.toml")
+        report = tuned(Store(store), truth, measure or truth.measure, file, effort, command_line(), progress)
     if html:
         from sosie.pages import tuning_page
 

@@ -1,12 +1,16 @@
 """The verb that learns: train."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sosie.cli.measuring import At, Events, Kinds, Labels, Links, Pairs, command_line
 from sosie.cli.options import DEFAULT, Json, StoreOption
+
+if TYPE_CHECKING:
+    from sosie.engine.shop import Store
+    from sosie.evaluate.front import Truth
 
 
 def train(
@@ -123,3 +127,26 @@ def _settings(pairs: list[str], epochs: int) -> dict[str, object]:
             inner = inner.setdefault(table, {})  # type: ignore[assignment]
         inner[last] = value
     return settings
+
+
+def search(store: "Store", truth: "Truth", recipe: str, out: Path, minutes: float, as_json: bool) -> None:
+    """`tune --train`: short trainings with other rates, losses and sizes."""
+    from sosie.cli import show
+    from sosie.cli.figures_training import print_search
+    from sosie.errors import TrainingError
+
+    try:
+        from sosie.train.recipe import chosen_recipe, suited
+        from sosie.train.search import search as search_for
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sosie"):
+            raise
+        raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
+
+    named = recipe or chosen_recipe(store.snapshot, truth)[0]
+    with show.progress() as progress:
+        found = search_for(store, truth, suited(named, truth), out, minutes, progress)
+    if as_json:
+        show.print_json(found.as_json())
+    else:
+        print_search(named, found)

@@ -56,16 +56,16 @@ class TrainOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class Run:
     """A training that is prepared."""
 
+    recipe: Recipe  # with the signals that the store has
     snapshot: Snapshot
     lesson: Lesson
     material: Material
-    folder: Path
+    folder: Path  # of checkpoint, epochs.csv, logs
     key: dict[str, str]
-    options: TrainOptions
-    progress: Progress
+    told: dict[str, str]  # how to get the same
 
     def set_up(self, recipe: Recipe) -> tuple[nn.Module, Course]:
         """A network that has learnt nothing yet, and its course."""
@@ -92,37 +92,42 @@ def train(
     started = time.perf_counter()
     if _follows():
         progress = silent
-    snapshot = store.snapshot
-    recipe = filled(recipe, snapshot)
-    lesson = lesson_of(snapshot, truth, recipe)
     others = [also_of(one) for one in options.also]
-    if recipe.start:
-        check_start(recipe)
     folder, model = store.folder / RUNS / options.name, store.folder / MODELS / options.name
     if model.exists():
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    if recipe.start:
-        keep_start_vocabulary(recipe, folder / VOCABULARY)
-    material = gather(store, snapshot, lesson, recipe, folder, progress)
-    told = reproduce(snapshot, truth, options.command)
-    key = {"products": told["products"], "recipe": _key(recipe, truth)}
-    run = _Run(snapshot, lesson, material, folder, key, options, progress)
-    fitted, course, notes = _fitted(run, recipe)
+    run = prepared(store, truth, recipe, folder, progress, options.command)
+    fitted, course, notes = _fitted(run, options, progress)
     if not fitted.leader:
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
-    notes = (*lesson.notes, *material.notes, *notes)
+    notes = (*run.lesson.notes, *run.material.notes, *notes)
     before = load_encoder(Path(recipe.start)) if recipe.start else None
 
     def kept(trained: Encoder) -> tuple[Beside, ...]:
         return tuple(one for other in others for one in other.beside(trained, before, progress))
 
-    report = write_model(model, snapshot, lesson, material, course, fitted, told, notes, kept)
+    report = write_model(model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept)
     if options.activate:
         activate(store.folder, model, progress)
     shutil.rmtree(folder / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
+
+
+def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress: Progress, command: str = "") -> Run:
+    """What a training reads, gathered in its folder. Raises as `train` does."""
+    snapshot = store.snapshot
+    recipe = filled(recipe, snapshot)
+    lesson = lesson_of(snapshot, truth, recipe)
+    if recipe.start:
+        check_start(recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe.start:
+        keep_start_vocabulary(recipe, folder / VOCABULARY)
+    material = gather(store, snapshot, lesson, recipe, folder, progress)
+    told = reproduce(snapshot, truth, command)
+    key = {"products": told["products"], "recipe": _key(recipe, truth)}
+    return Run(recipe, snapshot, lesson, material, folder, key, told)
 
 
 def _follows() -> bool:
@@ -130,20 +135,20 @@ def _follows() -> bool:
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
-def _fitted(run: _Run, recipe: Recipe) -> tuple[Fitted, Course, tuple[str, ...]]:
+def _fitted(run: Run, options: TrainOptions, progress: Progress) -> tuple[Fitted, Course, tuple[str, ...]]:
     """Fit within the minutes and the memory that there are; smaller batches, where memory runs out, are told."""
-    notes: tuple[str, ...] = ()
+    recipe, notes = run.recipe, tuple[str, ...]()
     while True:
         network, course = run.set_up(recipe)
-        if run.options.minutes and not _begun(run.folder):
-            recipe, note = _within(run, network, course)
+        if options.minutes and not _begun(run.folder):
+            recipe, note = _within(network, course, options.minutes, progress)
             notes, (network, course) = (*notes, note), run.set_up(recipe)
         elif begun := _begun(run.folder):
             recipe = recipe.model_copy(update=begun)
             network, course = run.set_up(recipe)
-        there = loggers(run.folder, run.options.wandb)
+        there = loggers(run.folder, options.wandb)
         try:
-            return fit(network, course, run.progress, there, run.options.processes), course, notes
+            return fit(network, course, progress, there, options.processes), course, notes
         except NotANumberError as error:
             ids = run.snapshot.ids(run.material.rows[error.items[:10]])
             raise TrainingError(
@@ -161,9 +166,9 @@ def _fitted(run: _Run, recipe: Recipe) -> tuple[Fitted, Course, tuple[str, ...]]
             recipe = recipe.model_copy(update={"batch": recipe.batch // 2})
 
 
-def _within(run: _Run, network: nn.Module, course: Course) -> tuple[Recipe, str]:
-    recipe, minutes = course.recipe, run.options.minutes
-    epochs = epochs_within(network, course, minutes, run.progress)
+def _within(network: nn.Module, course: Course, minutes: float, progress: Progress) -> tuple[Recipe, str]:
+    recipe = course.recipe
+    epochs = epochs_within(network, course, minutes, progress)
     told = f"{epochs} of the recipe's {recipe.epochs} epochs fit into {minutes:g} minutes."
     return recipe.model_copy(update={"epochs": epochs}), told
 
