@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from sosie.config import parse_config
 from sosie.encoders import load_encoder
@@ -14,12 +15,13 @@ from sosie.encoders import load_encoder
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SIGNALS = ("image", "colour", "text", "words", "price", "category", "attributes", "reviews")
 KINDS, COLOURS = ("kettle", "jacket", "pillow", "hammer"), ("red", "blue", "green", "black", "white")
+TINTS = ((40, 40), (40, 200), (200, 40), (200, 200))  # green and blue of a kind
 SHAPES, PICTURES, SIDE = 4, 60, 32
 
 
-def only(signal):
+def only(*signals):
     """Settings by which no network has to be opened."""
-    return parse_config({"signals": {name: {"enabled": name == signal} for name in SIGNALS}}, "the test")
+    return parse_config({"signals": {name: {"enabled": name in signals} for name in SIGNALS}}, "the test")
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +50,12 @@ def archive(tmp_path):
 
 @pytest.fixture
 def catalogue(tmp_path):
-    rows = ["id,title,type,price"]
+    """The title tells the kind, and so does the picture, by its colour."""
+    rows = ["id,title,type,price,image"]
     for at in range(120):
-        kind, colour = KINDS[at % len(KINDS)], COLOURS[at // len(KINDS) % len(COLOURS)]
-        rows.append(f"sku-{at},{colour} {kind} no {at},{kind},{at + 1} EUR")
+        kind, colour = at % len(KINDS), COLOURS[at // len(KINDS) % len(COLOURS)]
+        Image.new("RGB", (SIDE, SIDE), ((40, 90, 160)[at % 3], *TINTS[kind])).save(tmp_path / f"{at}.png")
+        rows.append(f"sku-{at},{colour} {KINDS[kind]} no {at},{KINDS[kind]},{at + 1} EUR,{at}.png")
     file = tmp_path / "catalogue.csv"
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return file
@@ -102,6 +106,18 @@ def test_autoencoders(archive, catalogue, tmp_path, capsys, recipe, label, signa
     assert len(lines) == 6
     assert lines[-1] < 0.95 * lines[0]
     assert len(re.findall(r"^  \d\.\d+  ", said, re.MULTILINE)) == 5
+
+
+def test_a_product_in_one_vector(catalogue, tmp_path, capsys):
+    small = {"epochs": 8, "rate": 3e-3, "batch": 40, "dim": 16, "patience": 0, "options": {"width": 32}}
+    main_of("multimodal")(catalogue, "type", tmp_path / "store", only("words", "colour"), **small)
+    said = capsys.readouterr().out
+    lines = losses(said)
+    assert len(lines) == 8
+    assert lines[-1] < lines[0]
+    for given in ("whole", "words", "photo"):
+        asked, found = re.search(rf"^{given} of \S+ \((\w+)\): (.*)$", said, re.MULTILINE).groups()
+        assert found.split(", ") == [asked] * 5
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)

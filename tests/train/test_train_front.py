@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import toy_shop
+from shop_of import shop_of
 
 import sosie
 from sosie.errors import TrainingError
@@ -49,6 +51,13 @@ def test_a_folder_and_a_recipe_file_will_do(store, tmp_path):
 def test_a_misspelt_setting_is_told(store):
     with pytest.raises(TrainingError, match="did you mean 'epochs'"):
         sosie.train(store, "kind", recipe="head", settings={"epoch": 2})
+
+
+def test_vectors_of_nobody_are_not_read(tmp_path):
+    vectors = np.eye(4, dtype=np.float32)[np.arange(20) % 4]
+    store = shop_of(tmp_path, {"kind": [at % 4 for at in range(20)]}, {"given": vectors}, ignore=("kind",))
+    with pytest.raises(TrainingError, match="reads what encoders make; this store has only given"):
+        sosie.train(store, "kind", recipe="multimodal")
 
 
 def test_without_the_extra_it_says_which(store):

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from sosie.config import BUILT_IN, Settings, Share, explain
+from sosie.config import Settings, Share, explain
+from sosie.engine.reading import PRESENT
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
 from sosie.train.augment import NONE, SELF_SUPERVISED, STANDARD, TINY, Augmentation
+from sosie.train.clustering import ClusterSettings
 from sosie.train.losses import OF_CLASSES, LossSettings
 from sosie.train.mining import MiningSettings
 from sosie.train.words import WordChanges
@@ -32,6 +34,7 @@ Network = Literal[
 ]
 OF_VECTORS = ("head", "multimodal", "two-towers")
 OF_TEXTS = ("text-cnn", "gru", "text-vae", "transformer")
+UNREAD = {"patches", "learned"}  # signals that no network of vectors reads
 Option = bool | int | float | str | tuple[int, ...]
 
 
@@ -63,6 +66,7 @@ class Recipe(Settings):
     mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
     augmentation: Augmentation = NONE
+    clusters: ClusterSettings | None = None  # that are found, learnt, and found again; labels then only judge
 
     photos: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, at most, that are learnt from as alike
     sizes: tuple[Annotated[int, Field(ge=8, le=1024)], ...] = ()  # pixels a side, each for an equal part of the epochs
@@ -186,7 +190,6 @@ RECIPES: dict[str, Recipe] = {
         rate=2e-3,
         warmup=0.2,
     ),
-    # Small networks of words, from scratch: minutes for some thousand titles.
     # All that the store knows of a product in one vector, any of which may lack.
     "multimodal": Recipe(
         network="multimodal",
@@ -198,6 +201,19 @@ RECIPES: dict[str, Recipe] = {
         decay=1e-2,
         average=0.99,
         patience=15,
+    ),
+    # Clusters that nobody named, in what pictures and words agree on: found, learnt, and found again.
+    "clusters": Recipe(
+        network="multimodal",
+        signals=("image", "words"),
+        dim=128,
+        loss=LossSettings(name="cross-entropy", temperature=0.1, smoothing=0.1),
+        clusters=ClusterSettings(),
+        epochs=10,
+        batch=256,
+        rate=2e-3,
+        decay=1e-2,
+        average=0.98,
     ),
     # Pictures and words in one space, learnt from products that have both: words then find what has only pictures.
     "two-towers": Recipe(
@@ -212,6 +228,7 @@ RECIPES: dict[str, Recipe] = {
         average=0.99,
         patience=15,
     ),
+    # Small networks of words, from scratch: minutes for some thousand titles.
     "text-cnn": Recipe(
         network="text-cnn",
         loss=LossSettings(name="cross-entropy", temperature=0.1),
@@ -295,7 +312,7 @@ def fitting(recipe: Recipe, truth: Truth) -> Recipe:
     Only labels have classes: without any, products are compared with each other. Where nothing is told, two
     augmentations of a picture or a text are alike.
     """
-    if truth.labels:
+    if truth.labels or recipe.clusters:
         return recipe
     changes: dict[str, object] = {}
     if recipe.loss.name in OF_CLASSES:
@@ -310,10 +327,20 @@ def fitting(recipe: Recipe, truth: Truth) -> Recipe:
 
 
 def filled(recipe: Recipe, snapshot: Snapshot) -> Recipe:
-    """The recipe with the signals of a store that its network can read, where it names none."""
+    """The recipe with the signals of a store that its network can read, where it names none.
+
+    Clusters can do without some of those that a recipe names. Raises TrainingError where the store has none of its own.
+    """
+    if recipe.clusters and (known := tuple(signal for signal in recipe.signals if signal in snapshot.signals)):
+        return recipe.model_copy(update={"signals": known})
     if recipe.network not in OF_VECTORS or recipe.signals:
         return recipe
-    there = tuple(signal for signal in snapshot.signals if signal in BUILT_IN)
+    there = tuple(signal for signal in snapshot.signals if signal in PRESENT.keys() - UNREAD)
+    if not there:
+        raise TrainingError(
+            f"signals: the network {recipe.network} reads what encoders make; this store has only "
+            f"{', '.join(snapshot.signals)}."
+        )
     return recipe.model_copy(update={"signals": there})
 
 
