@@ -241,6 +241,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "gru": Recipe(
         network="gru",
+        options={"pooling": "max", "dropout": 0.4},
         loss=LossSettings(name="cross-entropy", temperature=0.1),
         words=WordChanges(drop=0.2),
         epochs=10,
