@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 (the name everybody knows)
 
 from sosie.encoders.networks.recurrent import Recurrent, RecurrentSettings
 
-KINDS = [(True, "attention"), (True, "mean"), (False, "attention"), (False, "mean")]
+KINDS = [(True, "attention"), (True, "mean"), (True, "max"), (False, "attention"), (False, "mean")]
 
 
 def network(both: bool = True, pooling: Any = "attention", **settings: Any) -> Recurrent:

@@ -18,7 +18,7 @@ class RecurrentSettings:
     dim: int = 256
     hidden: int = 128
     both: bool = True
-    pooling: Literal["mean", "attention"] = "attention"
+    pooling: Literal["mean", "max", "attention"] = "attention"
     dropout: float = 0.2
 
 
@@ -38,6 +38,7 @@ class Recurrent(nn.Module):
             nn.GRU(settings.width, settings.hidden, batch_first=True) for _ in range(directions)
         )
         states = settings.hidden * directions
+        self.pooling = settings.pooling
         self.attention = (
             nn.Sequential(nn.Linear(states, settings.hidden), nn.Tanh(), nn.Linear(settings.hidden, 1, bias=False))
             if settings.pooling == "attention"
@@ -63,6 +64,8 @@ class Recurrent(nn.Module):
         return empty_as_zeros(embeddings, tokens)
 
     def _pooled(self, states: Tensor, kept: Tensor) -> Tensor:
+        if self.pooling == "max":
+            return states.masked_fill(~kept[:, :, None], -1.0).amax(1)  # states lie between -1 and 1
         if self.attention is None:
             weights = kept.to(states.dtype)
         else:
