@@ -12,13 +12,20 @@ from typing import Annotated, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from sosie.train.augment import Augmentation
+from sosie.train.clustering import ClusterSettings
 from sosie.train.losses import LossSettings
 from sosie.train.mining import MiningSettings
 from sosie.train.recipe import RECIPES, Recipe
 from sosie.train.words import WordChanges
 
 PAGE = Path(__file__).with_name("training.md")
-TABLES = {"loss": LossSettings, "mining": MiningSettings, "augmentation": Augmentation, "words": WordChanges}
+TABLES = {
+    "clusters": ClusterSettings,
+    "loss": LossSettings,
+    "mining": MiningSettings,
+    "augmentation": Augmentation,
+    "words": WordChanges,
+}
 SIGNS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
 
