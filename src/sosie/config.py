@@ -3,7 +3,7 @@
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -185,8 +185,9 @@ def explain(model: type[BaseModel], location: tuple[int | str, ...], kind: str, 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for part in location:
-        inner = model.model_fields[str(part)].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        there = model.model_fields[str(part)].annotation
+        inner = [one for one in (there, *get_args(there)) if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not inner:
             return []
-        model = inner
+        model = inner[0]  # of `Table | None` the table
     return list(model.model_fields)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from toy_shop import RECIPE, kind, quiet, shop, truth_of
 
+from sosie.errors import TrainingError
 from sosie.train.course import course_of, sample_of
 from sosie.train.fit import fit
 from sosie.train.learner import Batch, Learner
@@ -15,6 +16,7 @@ from sosie.train.losses import LossSettings
 from sosie.train.material import gather
 from sosie.train.mining import MiningSettings
 from sosie.train.networks import make_network
+from sosie.train.recipe import changed
 
 MINING, MEMORY = 3, 64
 
@@ -114,3 +116,9 @@ def test_the_steps_before_are_remembered_after_the_warm_up(store, tmp_path):
         np.testing.assert_array_equal(seen[step][: len(batch)], batch)
         assert sorted(seen[step][len(batch) :].tolist()) == (sorted(before.tolist()) if step >= learner.warm else [])
     assert 0 < learner.warm < len(batches)
+
+
+def test_a_misspelt_setting_of_mining_is_told_with_the_near_one():
+    with pytest.raises(TrainingError, match=r"unknown setting 'mining\.eech'; did you mean 'each'\?"):
+        changed(RECIPE, {"mining": {"eech": 3}}, "--set")
+    assert changed(RECIPE, {"mining": {"each": 3}}, "--set").mining == MiningSettings(each=3)
