@@ -66,9 +66,9 @@ def train(
     from sosie.cli import show
     from sosie.cli.figures_training import print_recipe, print_training
     from sosie.engine.shop import Store
-    from sosie.errors import TrainingError
     from sosie.evaluate.front import Truth
     from sosie.evaluate.task import TaskOptions
+    from sosie.train import needed
 
     try:
         from sosie.train.recipe import changed, chosen_recipe, fitting, suited
@@ -76,9 +76,7 @@ def train(
         from sosie.train.run import train as train_on
         from sosie.train.transfer import recipe_of
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sosie"):
-            raise
-        raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
+        raise needed(error) from error
 
     opened = Store(store)
     options_of = TaskOptions(split=split, kinds=tuple(kind), at=at)
@@ -133,15 +131,13 @@ def search(store: "Store", truth: "Truth", recipe: str, out: Path, minutes: floa
     """`tune --train`: short trainings with other rates, losses and sizes."""
     from sosie.cli import show
     from sosie.cli.figures_training import print_search
-    from sosie.errors import TrainingError
+    from sosie.train import needed
 
     try:
         from sosie.train.recipe import chosen_recipe, suited
         from sosie.train.search import search as search_for
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sosie"):
-            raise
-        raise TrainingError(f"{error.name} is not installed; training needs: pip install 'sosie[train]'.") from error
+        raise needed(error) from error
 
     named = recipe or chosen_recipe(store.snapshot, truth)[0]
     with show.progress() as progress:
