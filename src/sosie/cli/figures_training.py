@@ -40,6 +40,13 @@ def print_training(report: "TrainReport") -> None:
         f"{report.samples_per_second:,.0f} products/s, {report.waiting:.1%} of it waiting; "
         f"{report.parameters:,} parameters"
     )
+    if groups := report.clusters:
+        show.out.print(f"{groups.count} clusters, the largest: {', '.join(groups.largest)}")
+        if groups.label:
+            show.out.print(
+                f"as {groups.label} tells {groups.judged:,} products apart: purity {groups.purity:.3f}, NMI "
+                f"{groups.nmi:.3f}; k-means on frozen vectors {groups.purity_before:.3f}, {groups.nmi_before:.3f}"
+            )
     if light := report.light:
         kept = f" of the teacher's {light.of_teacher:.3f} ({light.share:.1%})" if light.share else ""
         show.out.print(

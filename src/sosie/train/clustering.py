@@ -22,7 +22,7 @@ MOST_SEEDS = 1_000
 EASE = 0.1  # of the mean variance, added to every direction before it is brought to one length
 COUNTS = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # tried, where nobody says how many
 SAMPLE = 2_000  # products by which a count is judged
-WORDS = 3  # of a name
+WORDS, OFTEN = 3, 0.05  # of a name, and the share of a cluster's titles that has each of them, at least
 
 Labels = NDArray[np.int64]
 
@@ -81,10 +81,10 @@ def _even(matrix: Matrix) -> NDArray[np.float64]:
 
 
 def cluster(vectors: Matrix, count: int, seed: int) -> Clustering:
-    """Clusters of unit vectors: many small ones by k-means, of which those are put together that are nearest on average.
+    """Clusters of unit vectors: many small ones by k-means, the nearest of which, on average, are put together.
 
-    So `count` clusters may be of very different sizes, which those of k-means alone are not. Of a count of 0, that one of
-    COUNTS is taken whose silhouette is best (Rousseeuw, 1987).
+    So `count` clusters may be of very different sizes, which those of k-means alone are not. Of a count of 0, that
+    one of COUNTS is taken whose silhouette is best (Rousseeuw, 1987).
     """
     most = min(MOST_SEEDS, max(len(vectors) // LEAST, 1))
     many = min(SEEDS * (count or COUNTS[-1]), most)
@@ -147,7 +147,8 @@ def names_of(titles: Sequence[str], labels: Labels, count: int) -> list[str]:
     taken: Counter[str] = Counter()
     names = []
     for words, size in zip(inside, sizes.tolist(), strict=True):
-        worth = {word: times / max(size, 1) * np.log1p(mean / whole[word]) for word, times in words.items()}
+        often = {word: times for word, times in words.items() if times > 1 and times >= OFTEN * size} or words
+        worth = {word: times / max(size, 1) * np.log1p(mean / whole[word]) for word, times in often.items()}
         best = sorted(worth, key=lambda word: (-worth[word], word))[:WORDS]
         name = " ".join(best) or "cluster"
         taken[name] += 1

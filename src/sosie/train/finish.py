@@ -13,6 +13,7 @@ from sosie.encoders.sealed import seal
 from sosie.store import Snapshot
 from sosie.train.course import vectors_to_judge
 from sosie.train.fit import Course, Embed, Fitted, embed
+from sosie.train.grouping import Grouped
 from sosie.train.imitation import teacher_of
 from sosie.train.inputs import Inputs
 from sosie.train.judging import Beside, LookJudge
@@ -41,6 +42,7 @@ def write_model(
     told: Mapping[str, str],
     notes: tuple[str, ...],
     also: Callable[[Encoder], tuple[Beside, ...]],
+    grouped: Callable[[Path, Encoder], Grouped] | None = None,
 ) -> TrainReport:
     """Write the folder of a model, all of it or nothing; its report, without what is not known yet."""
     recipe = course.recipe
@@ -59,6 +61,7 @@ def write_model(
         products=int(material.good[: material.learnt].sum()),
         figures=_figures(snapshot, lesson, material, course, encoder),
         also=also(encoder),
+        clusters=grouped(partial, encoder) if grouped else None,
         light=light,
         short=short,
         before=", ".join(material.signals),

@@ -8,6 +8,7 @@ from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
 from sosie.train.doubts import remarks
+from sosie.train.grouping import unlabelled_lesson
 from sosie.train.judging import LookJudge
 from sosie.train.lesson import Lesson, guards, parted
 from sosie.train.lesson_events import events_lesson
@@ -28,6 +29,8 @@ def lesson_of(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
 
 
 def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
+    if recipe.clusters:
+        return unlabelled_lesson(snapshot, truth, recipe)
     given = truth.given if _told(truth) else ""
     if recipe.shots and given != "labels":
         raise TrainingError("shots are products of each label; give --label.")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sosie.reports import Figure
+from sosie.train.grouping import FILE, Grouped
 from sosie.train.judging import Beside
 from sosie.train.light import Light, Short
 
@@ -21,6 +22,7 @@ class TrainReport:
     products: int  # learnt from
     figures: tuple[Beside, ...]  # on questions kept back; empty where nothing judges
     also: tuple[Beside, ...]  # on other catalogues, beside what it was before
+    clusters: Grouped | None  # that were found, in clusters.parquet beside the model
     light: Light | None  # beside its teacher, where it had one
     short: tuple[Short, ...]  # with fewer or coarser numbers, where it is to be light
     before: str  # what was in use before: names of signals
@@ -68,6 +70,13 @@ def _card(report: TrainReport) -> str:
             f"- on another catalogue, {one.truth}, {one.measure}: {_told(one.trained)}; before {_told(one.before)}; "
             f"difference {_told(one.difference)}, p {one.p:.3g}, {one.trained.n:,} questions."
         ]
+    if groups := report.clusters:
+        lines.append(f"- {groups.count} clusters (`{FILE}`); the largest: {', '.join(groups.largest)}")
+        if groups.label:
+            lines.append(
+                f"- as {groups.label} tells {groups.judged:,} products apart: purity {groups.purity:.3f}, NMI "
+                f"{groups.nmi:.3f}; k-means on the frozen vectors {groups.purity_before:.3f}, {groups.nmi_before:.3f}"
+            )
     if light := report.light:
         kept = f", {light.share:.1%} of its teacher's {light.of_teacher:.3f}" if light.share else ""
         lines += [
@@ -79,7 +88,7 @@ def _card(report: TrainReport) -> str:
         f"- the first {one.dim} numbers in {one.bits} bits, {one.bytes:,} bytes a product: {one.value:.3f}"
         for one in report.short
     ]
-    if not report.figures:
+    if not (report.figures or report.clusters):
         lines.append("Nothing judged it: no truth was given.")
     lines += [
         "",

@@ -4,10 +4,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
 from lightning.pytorch import seed_everything
 from torch import nn
 
@@ -18,13 +20,17 @@ from sosie.engine.build import silent
 from sosie.engine.shop import Store
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth, reproduce
+from sosie.scoring import apply_scale, fit_scale
 from sosie.store import Snapshot
 from sosie.train.also import also_of
 from sosie.train.budget import epochs_within
 from sosie.train.checkpoint import FILE, read_checkpoint
+from sosie.train.clustering import agreement, cluster
 from sosie.train.course import course_of, sample_of
 from sosie.train.finish import write_model
-from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, fit
+from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, embed, fit
+from sosie.train.grouping import Found, Grouped, write_groups
+from sosie.train.inputs import Vectors
 from sosie.train.judging import Beside
 from sosie.train.learner import NotANumberError
 from sosie.train.lesson import Lesson
@@ -97,7 +103,17 @@ def train(
     if model.exists():
         raise TrainingError(f"{model}: there is such a model already; give another --name, or remove it.")
     run = prepared(store, truth, recipe, folder, progress, options.command)
-    fitted, course, notes = _fitted(run, options, progress)
+    grouped: Callable[[Path, Encoder], Grouped] | None = None
+    if recipe.clusters:
+        fitted, course, notes, found = _rounds(run, options, progress)
+
+        def grouped(partial: Path, trained: Encoder) -> Grouped:
+            return write_groups(
+                partial, store, run.snapshot, run.material, trained, found, truth, recipe.seed, progress
+            )
+
+    else:
+        fitted, course, notes = _fitted(run, options, progress)
     if not fitted.leader:
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
@@ -107,7 +123,7 @@ def train(
     def kept(trained: Encoder) -> tuple[Beside, ...]:
         return tuple(one for other in others for one in other.beside(trained, before, progress))
 
-    report = write_model(model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept)
+    report = write_model(model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept, grouped)
     if options.activate:
         activate(store.folder, model, progress)
     shutil.rmtree(folder / "pictures", ignore_errors=True)
@@ -133,6 +149,35 @@ def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress:
 def _follows() -> bool:
     """Whether this is one of several processes, and not the first."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def _rounds(run: Run, options: TrainOptions, progress: Progress) -> tuple[Fitted, Course, tuple[str, ...], Found]:
+    """Learn the clusters of what signals agree on, find clusters in what was learnt, and again.
+
+    After Caron et al., "DeepCluster", 2018; signals are withheld at random, so that each tells the cluster by itself.
+    """
+    wanted, inputs, seed = run.recipe.clusters, run.material.inputs, run.recipe.seed
+    assert wanted is not None
+    assert isinstance(inputs, Vectors)
+    if options.processes > 1:
+        raise TrainingError("clusters are learnt by a single process.")
+    good = np.flatnonzero(run.material.good)
+    progress("finding clusters", 0, None)
+    vectors = agreement({signal: matrix[good] for signal, matrix in inputs.matrices.items()}, run.recipe.dim)
+    clustering = cluster(vectors, wanted.count, seed)
+    for at in range(wanted.rounds):
+        labels = np.full((1, len(run.material.good)), -1, np.int64)
+        labels[0, good] = clustering.of(vectors)
+        known = replace(run.lesson.known[0], labels=labels)
+        part = replace(run, lesson=replace(run.lesson, known=(known,)), folder=run.folder / f"round-{at + 1}")
+        part.folder.mkdir(exist_ok=True)
+        fitted, course, notes = _fitted(part, options, progress)
+        raw = embed(fitted.network, course.inputs, good)
+        scale = fit_scale(raw)
+        vectors = apply_scale(raw, scale)
+        progress("finding clusters", at + 1, wanted.rounds)
+        clustering = cluster(vectors, clustering.count, seed)
+    return fitted, course, notes, Found(clustering, scale)
 
 
 def _fitted(run: Run, options: TrainOptions, progress: Progress) -> tuple[Fitted, Course, tuple[str, ...]]:
