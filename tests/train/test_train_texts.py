@@ -78,6 +78,10 @@ def test_what_counts_is_learnt_and_used(store, transformer, name):
     assert not vectors[-1].any()
     for row, product in enumerate(products):  # alone and beside longer ones
         assert encoder.encode([product])[0] @ vectors[row] > 0.9999
+    tokens = np.array([[1, 7, 8, 9, 2]])
+    padded = np.pad(tokens, ((0, 0), (0, 6)))
+    alone = encoder.encode_tokens(tokens, np.ones_like(tokens))[0]
+    assert encoder.encode_tokens(padded, np.minimum(padded, 1))[0] @ alone > 0.9999
     assert np.argmax(vectors @ encoder.encode_query(Query(text="jacket striped"))) == KINDS.index("jacket")
     used = Store(store.folder)
     hits = used.similar(f"p{0:05}", limit=5, weights={"text": 1, "words": 0})
