@@ -88,6 +88,8 @@ def test_a_graph_serves_one_signal_and_default_weights_only(tmp_path: Path) -> N
     default = {signal: factor**2 for signal, factor in factors.items()}
     assert sum(default.values()) == pytest.approx(1)
     assert candidates._graph_for(asked(candidates, 5, default)) is candidates.generation.graph
+    beside = {signal: 0.6 * share for signal, share in default.items()}  # the rest is that of what is only compared
+    assert candidates._graph_for(asked(candidates, 5, beside)) is candidates.generation.graph
     assert candidates._graph_for(asked(candidates, 5, {"a": 0.9, "b": 0.1})) is None
     assert candidates._graph_for(asked(candidates, 5, {"a": 1.0})) is None
     found = [

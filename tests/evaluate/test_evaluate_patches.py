@@ -10,7 +10,7 @@ from sosie.engine.candidates import build_candidates
 from sosie.engine.patches import compare_pairs
 from sosie.engine.questions import answer
 from sosie.errors import QuestionError
-from sosie.evaluate import patches
+from sosie.evaluate import leaks_read, patches
 from sosie.evaluate.answers import ask, fused, searched, weighted
 from sosie.evaluate.calibrate import judged_pairs
 from sosie.evaluate.judge import WITHOUT, Options, other_systems
@@ -134,6 +134,13 @@ def test_what_was_answered_before_is_a_system_beside(snapshot):
     assert WITHOUT not in {one.name for one in other_systems(asked, Options(weights={"feel": 0}), None)}
     with pytest.raises(QuestionError, match="only patches, exact have a weight"):
         weighted(asked, {"look": 0, "feel": 0})
+
+
+def test_they_read_pictures_and_no_texts(snapshot):
+    signals = leaks_read.compared(snapshot, every_product(snapshot, variants=False), {"look": 0, "feel": 0})
+    assert signals == {"patches"}
+    assert leaks_read.reading("pictures", signals) == ["patches"]
+    assert leaks_read.reading("texts", signals) == []
 
 
 def test_judged_pairs_are_scored_as_hits(snapshot):

@@ -209,7 +209,8 @@ class Candidates:
             return None
         if len(sought.vectors) != len(generation.signals):
             return None
-        same = all(abs(f * f - sought.shares.get(s, 0.0)) < 1e-6 for s, f in generation.graph_factors.items())
+        searched = sum(sought.shares[s] for s in sought.vectors)  # what is only compared has a share, too
+        same = all(abs(f * f - sought.shares[s] / searched) < 1e-6 for s, f in generation.graph_factors.items())
         return generation.graph if same or len(generation.signals) == 1 else None
 
     def _fused(self, sought: Sought, factors: Mapping[str, float]) -> Vector:

@@ -18,12 +18,12 @@ BLOCK = 4_096  # products read at a time
 PICTURES = 4  # of a product that are looked at, the first
 
 READING = {
-    "pictures": ("image", "colour"),
+    "pictures": ("image", "colour", "patches"),
     "texts": ("text", "words", EXACT),
     "category": ("category",),
     "attributes": ("attributes",),
 }
-KNOWN = {"image", "colour", "text", "words", EXACT, "price", "category", "attributes", "reviews"}
+KNOWN = {"image", "colour", "patches", "text", "words", EXACT, "price", "category", "attributes", "reviews"}
 
 GENERIC = {"code", "ref", "key", "reference"}  # names of columns that may number anything
 PRODUCTS = {*FIELDS["group"], *FIELDS["id"]} - GENERIC
