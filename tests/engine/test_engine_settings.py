@@ -171,6 +171,11 @@ def test_what_a_signal_is_made_from(signal, settings, changed):
 
 
 def test_what_a_folder_says_is_not_looked_for_in_the_settings():
-    one = parse_config({"signals": {"image": {"encoder": "models/a"}}}, "test")
-    other = parse_config({"signals": {"image": {"encoder": "models/a", "size": 96, "dim": 64}}}, "test")
-    assert made_from(one, "image") == made_from(other, "image")
+    one, same, narrower = (
+        parse_config({"signals": {"image": {"encoder": "models/a", **more}}}, "test")
+        for more in ({}, {"size": 96}, {"dim": 64})
+    )
+    assert made_from(one, "image") == made_from(same, "image")
+    assert made_from(one, "image") != made_from(
+        narrower, "image"
+    )  # vectors of a brought model go to so many directions
