@@ -176,6 +176,4 @@ def test_what_a_folder_says_is_not_looked_for_in_the_settings():
         for more in ({}, {"size": 96}, {"dim": 64})
     )
     assert made_from(one, "image") == made_from(same, "image")
-    assert made_from(one, "image") != made_from(
-        narrower, "image"
-    )  # vectors of a brought model go to so many directions
+    assert made_from(one, "image") != made_from(narrower, "image")  # that of a brought model
