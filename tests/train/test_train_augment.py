@@ -17,7 +17,6 @@ from sosie.train.augment import (
     Augmentation,
     augment_pictures,
     colour_matrix,
-    mix,
     plain,
     two_views,
 )
@@ -254,17 +253,6 @@ def test_two_views_differ_and_hold_in_parts() -> None:
     parts = [two_views(part, 32, SELF_SUPERVISED, generator) for part in pixels.split(5)]
     assert torch.allclose(torch.cat([one for one, _ in parts]), first, atol=1e-3)
     assert torch.allclose(torch.cat([other for _, other in parts]), second, atol=1e-3)
-
-
-def test_mixing_is_with_the_mirrored_place() -> None:
-    pictures = noise(400, 3).float()
-    mixed, own = mix(pictures, 0.4, seeded())
-    for at in (0, 7, 399):
-        assert torch.allclose(mixed[at], own[at] * pictures[at] + (1 - own[at]) * pictures[399 - at], atol=1e-3)
-    assert (own >= 0.5).all()
-    shares = torch.cat([own, 1 - own])  # symmetric, as Beta is
-    variance = 1 / (4 * (2 * 0.4 + 1))
-    assert shares.var().item() == pytest.approx(variance, rel=0.1)
 
 
 def test_bounds_of_settings() -> None:

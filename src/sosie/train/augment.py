@@ -10,7 +10,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from scipy.special import betaincinv
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 (the name everybody knows)
 
@@ -52,7 +51,6 @@ class Augmentation(Settings):
     operations: Annotated[int, Field(ge=0, le=OPERATIONS)] = 0  # of RandAugment, for each picture
     magnitude: Share = 0.5  # the most of what an operation can do
     colours: bool = True  # False leaves all colours as they are, whatever else is set: where colour is what is learnt
-    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0  # alpha of `mix`; 0 = off
 
 
 NONE = Augmentation()
@@ -90,17 +88,6 @@ def two_views(pixels: Tensor, size: int, settings: Augmentation, generator: Gene
 def plain(pixels: Tensor, size: int) -> Tensor:
     """Pictures (n, s, s, 3) uint8 as validation and inference see them: resized, (n, size, size, 3) float32 0..255."""
     return _resized(pixels, size).permute(0, 2, 3, 1).contiguous()
-
-
-def mix(pictures: Tensor, alpha: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al., 2017): each picture with that at the mirrored place of the batch, `pictures.flip(0)`.
-
-    -> mixed (n, h, w, 3), and the share (n,) that is the picture's own: of Beta(alpha, alpha), the larger half.
-    """
-    drawn = torch.rand(len(pictures), generator=generator)
-    share = torch.from_numpy(betaincinv(alpha, alpha, drawn.double().numpy())).float()
-    own = torch.maximum(share, 1 - share).to(pictures.device)
-    return torch.lerp(pictures.flip(0), pictures, own[:, None, None, None]), own
 
 
 def _numbers(pixels: Tensor, views: int, generator: Generator) -> Tensor:
