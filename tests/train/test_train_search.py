@@ -1,5 +1,7 @@
 """`tune --train`: trials of a recipe within some minutes."""
 
+from itertools import count
+
 import pytest
 import toy_shop
 
@@ -22,8 +24,11 @@ def store(tmp_path):
 def test_a_better_rate_is_found_and_written_as_a_recipe(store, tmp_path, monkeypatch):
     monkeypatch.setattr(searching, "epochs_within", lambda *given: 4)
     monkeypatch.setattr(searching, "WIDE", 1000.0)
+    clock = count()
+    monkeypatch.setattr(searching, "perf_counter", lambda: float(next(clock)))  # three looks a trial
     out = tmp_path / "recipe.toml"
-    found = search(store, TRUTH, BAD, out, minutes=0.1)
+    found = search(store, TRUTH, BAD, out, minutes=0.5)
+    assert len(found.trials) == 10
     first = found.trials[0]
     assert first.settings == {"rate": 1e-5, "loss.name": "info-nce", "batch": 48}
     assert found.epochs == 4

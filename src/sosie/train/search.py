@@ -1,10 +1,10 @@
 """`tune --train`: which rate, loss and size learn best, within some minutes, on what was kept back."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
 import optuna
 import tomlkit
@@ -61,7 +61,7 @@ def search(
     al., 2011), the recipe itself first. Each is judged on the questions kept back, so the best one's figure flatters
     it: train with it, and judge by a split that nothing has seen. Raises TrainingError where nothing judges.
     """
-    started = time.perf_counter()
+    started = perf_counter()
     with TemporaryDirectory(prefix="search-", dir=store.folder) as scratch:
         run = prepared(store, truth, recipe, Path(scratch), progress)
         network, course = run.set_up(run.recipe)
@@ -73,8 +73,8 @@ def search(
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=recipe.seed))
         study.enqueue_trial({"rate": run.recipe.rate, "loss": run.recipe.loss.name, "smaller": False, "batch": 0})
         trials: list[Trial] = []
-        while not trials or time.perf_counter() - started < 60 * minutes:
-            began = time.perf_counter()
+        while not trials or perf_counter() - started < 60 * minutes:
+            began = perf_counter()
             asked = study.ask()
             tried = _drawn(asked, run.recipe).model_copy(update={"epochs": epochs})
             progress(f"trial {len(trials) + 1}", len(trials), AIMED)
@@ -87,7 +87,7 @@ def search(
                     value = None
             state = optuna.trial.TrialState.FAIL if value is None else optuna.trial.TrialState.COMPLETE
             study.tell(asked, value, state=state)
-            trials.append(Trial(_told(tried), value, time.perf_counter() - began))
+            trials.append(Trial(_told(tried), value, perf_counter() - began))
     best = max(trials, key=lambda trial: -1.0 if trial.value is None else trial.value)
     if best.value is None:
         raise TrainingError("no trial came to a number: lower the rate (--set rate=…), or take smaller batches.")
@@ -95,7 +95,7 @@ def search(
     if best is not trials[0]:
         written = out
         _write(out, _better(run.recipe, best))
-    return Search(course.measure, epochs, tuple(trials), best, written, time.perf_counter() - started)
+    return Search(course.measure, epochs, tuple(trials), best, written, perf_counter() - started)
 
 
 def _drawn(trial: optuna.Trial, recipe: Recipe) -> Recipe:
