@@ -168,6 +168,22 @@ def test_it_stops_where_nothing_gets_better(tmp_path):
     assert len(judged) == judged.index(max(judged)) + 3
 
 
+def test_what_only_gets_worse_is_left_as_it_began(tmp_path):
+    """The best two of eight numbers are read from the start, and a rate far too high spoils them."""
+    recipe = RECIPE.model_copy(update={"rate": 1e6, "average": 0.0, "clip": 0.0, "optimiser": "sgd", "decay": 0.0})
+    network = Network()
+    with torch.no_grad():
+        network.linear.weight.zero_()
+        network.linear.bias.zero_()
+        network.linear.weight[0, 0] = network.linear.weight[1, 1] = 1.0
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    fitted = fit(network, course(tmp_path, recipe, loss="contrastive"), silent)
+    assert fitted.best == fitted.began > 0.9
+    assert all(line["hit@1"] <= fitted.began for line in fitted.epochs)
+    for name, value in before.items():
+        torch.testing.assert_close(fitted.network.state_dict()[name], value, rtol=0, atol=0)
+
+
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
     checkpoint.write_checkpoint(tmp_path, {"step": torch.tensor(1)})
 

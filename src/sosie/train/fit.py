@@ -64,6 +64,7 @@ class Fitted:
 
     network: nn.Module  # in evaluation mode, with the weights that were kept
     best: float | None  # their measure; None without a judge
+    began: float | None  # that of the weights it began with
     epochs: tuple[Mapping[str, float], ...]  # a line each, as in epochs.csv
     seconds: float  # of its steps
     samples_per_second: float
@@ -160,6 +161,7 @@ class _Watch(Callback):
         self.losses: list[float] = []
         self.epochs: list[dict[str, float]] = []
         self.best: float | None = None
+        self.began: float | None = None
         self.kept: dict[str, Tensor] | None = None
         self.mined: Tensor | None = None
         self.fruitless = 0
@@ -177,11 +179,16 @@ class _Watch(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put back what Lightning has made since: the optimiser and the place on the curve of its rate."""
         self.leader = trainer.is_global_zero
+        if self.average is not None:
+            self.average.to(pl_module.device)
         self._began = time.perf_counter()
         if self._restored is not None:
             trainer.optimizers[0].load_state_dict(self._restored["optimiser"])
             trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self._restored["schedule"])
             self._restored = None
+        elif self.course.judge is not None:  # so that no run ends worse than it began
+            self.began = self._figure(trainer)
+            self._judged(self.began)
 
     def on_train_batch_end(
         self,
@@ -219,6 +226,7 @@ class _Watch(Callback):
         return Fitted(
             network=network.cpu().eval(),
             best=self.best,
+            began=self.began,
             epochs=tuple(self.epochs),
             seconds=self.seconds,
             samples_per_second=self.samples / seconds,
@@ -239,8 +247,7 @@ class _Watch(Callback):
         self.losses = []
         last = epoch + 1 == recipe.epochs
         if self.course.judge is not None and (last or (epoch + 1) % recipe.validate_every == 0):
-            figure = self.course.judge(self._embed) if trainer.is_global_zero else 0.0
-            figure = trainer.strategy.broadcast(figure)
+            figure = self._figure(trainer)
             line[self.course.measure] = figure
             self._judged(figure)
         self.epochs.append(line)
@@ -255,6 +262,11 @@ class _Watch(Callback):
             mined = self.course.mine(self._embed, epoch) if trainer.is_global_zero else None
             self.mined = torch.from_numpy(trainer.strategy.broadcast(mined))
         self._save(trainer)
+
+    def _figure(self, trainer: Trainer) -> float:
+        assert self.course.judge is not None
+        figure = self.course.judge(self._embed) if trainer.is_global_zero else 0.0
+        return trainer.strategy.broadcast(figure)
 
     def _judged(self, figure: float) -> None:
         if self.best is None or figure > self.best:
@@ -323,7 +335,7 @@ def _averaging(keep: float) -> Callable[[Several, Several, Tensor | int], None]:
     return average
 
 
-_TOLD = ("step", "samples", "seconds", "waited", "losses", "epochs", "best", "fruitless", "stopped")
+_TOLD = ("step", "samples", "seconds", "waited", "losses", "epochs", "best", "began", "fruitless", "stopped")
 
 
 @torch.inference_mode()

@@ -117,7 +117,7 @@ def train(
     if not fitted.leader:
         sys.exit(0)  # another process goes on with what all have learnt
     progress("exporting", 0, None)
-    notes = (*run.lesson.notes, *run.material.notes, *notes)
+    notes = (*run.lesson.notes, *run.material.notes, *notes, *_unlearnt(fitted))
     before = load_encoder(Path(recipe.start)) if recipe.start else None
 
     def kept(trained: Encoder) -> tuple[Beside, ...]:
@@ -128,6 +128,12 @@ def train(
         activate(store.folder, model, progress)
     shutil.rmtree(folder / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, seconds=time.perf_counter() - started)
+
+
+def _unlearnt(fitted: Fitted) -> tuple[str, ...]:
+    if fitted.best is None or fitted.best != fitted.began:
+        return ()
+    return ("no epoch validated better than the beginning, so that is what was kept: a lower rate may help.",)
 
 
 def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress: Progress, command: str = "") -> Run:
