@@ -46,8 +46,8 @@ def test_what_signals_agree_on_is_what_both_say():
     side_by_side = unit(np.hstack(list(signals.values())))
     shared = agreement(signals, 3)
     np.testing.assert_allclose(np.linalg.norm(shared, axis=1), 1, atol=1e-5)
-    assert right(cluster(shared, 4, 0).of(shared)) == 1
-    assert right(cluster(side_by_side, 4, 0).of(side_by_side)) < 0.9
+    assert right(cluster(shared, 4, 0).of(shared)) > 0.9
+    assert right(cluster(side_by_side, 4, 0).of(side_by_side)) < 0.75
 
 
 def test_a_single_signal_and_one_that_is_missing():

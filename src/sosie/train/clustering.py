@@ -64,8 +64,8 @@ def agreement(signals: Mapping[str, Matrix], dim: int) -> Matrix:
     joint = np.concatenate(parts, axis=1)
     variances, directions = np.linalg.eigh(joint.T @ joint / len(joint))  # the largest last
     variances, directions = np.flip(variances)[:dim], np.flip(directions, axis=1)[:, :dim]
-    alone = len(parts) == 1
-    shared = np.ones_like(variances) if alone else np.clip(variances / variances[0], 0, 1)
+    most = variances[0] - 1  # a direction that one signal has for itself has a variance of 1
+    shared = np.clip((variances - 1) / most, 0, 1) if most > 0 else np.ones_like(variances)
     found: Matrix = unit_rows((joint @ (directions * shared)).astype(np.float32))
     return found
 
