@@ -16,9 +16,9 @@ from sosie.engine.activate import activate
 from sosie.errors import EncoderError, TrainingError
 from sosie.evaluate.front import Truth
 from sosie.evaluate.task import TaskOptions
-from sosie.train.fit import Fitted
+from sosie.train.fit import Fitted, fit
 from sosie.train.learner import Learner
-from sosie.train.run import TrainOptions, train
+from sosie.train.run import TrainOptions, prepared, train
 
 TRUTH = Truth(("kind",), options=TaskOptions(split="split"))
 RECIPE = toy_shop.RECIPE
@@ -68,8 +68,13 @@ def test_a_model_is_written_judged_and_in_use(store):
         read_sealed(folder, "learned-products")
 
 
-def test_the_same_seed_comes_to_the_same(store):
-    one, other = (toy_shop.fitted(store, TRUTH)[1].network.state_dict() for _ in range(2))
+def test_the_same_seed_comes_to_the_same(store, tmp_path):
+    def weights(name):
+        run = prepared(store, TRUTH, RECIPE, tmp_path / name, toy_shop.quiet)
+        network, course = run.set_up(run.recipe)
+        return fit(network, course, toy_shop.quiet).network.state_dict()
+
+    one, other = weights("one"), weights("other")
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, rtol=0, atol=0)
 
