@@ -9,7 +9,7 @@ import numpy as np
 from sosie.scoring import apply_scale, fit_scale
 from sosie.train.fit import Course, Embed
 from sosie.train.inputs import Looks, OneSide, Vectors
-from sosie.train.judging import LookJudge
+from sosie.train.judging import Judge, LookJudge
 from sosie.train.lesson import Lesson
 from sosie.train.material import Material
 from sosie.train.recipe import Recipe
@@ -53,6 +53,7 @@ def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key
         run,
         key,
         mine if recipe.mining else None,
+        _judges_what_is_learnt(judge, recipe),
     )
 
 
@@ -103,3 +104,12 @@ def sample_of(material: Material) -> Mapping[str, Matrix]:
         return {}
     step = max(1, material.learnt // SAMPLE)
     return {signal: matrix[: material.learnt : step] for signal, matrix in material.inputs.matrices.items()}
+
+
+def _judges_what_is_learnt(judge: Judge | None, recipe: Recipe) -> bool:
+    """Whether a beginning that judges best is worth keeping.
+
+    It isn't where another look is to be found, which a network that has learnt nothing can do, nor where something
+    else is learnt than what judges: to imitate, to rebuild.
+    """
+    return not isinstance(judge, LookJudge) and not recipe.imitate and not recipe.rebuild

@@ -56,6 +56,7 @@ class Course:
     folder: Path  # of the run: checkpoint, epochs.csv
     key: Mapping[str, str]  # what may not change where a run is gone on with: data, recipe
     mine: Callable[[Embed, int], Rows] | None = None  # what goes with each batch, after an epoch; None = nothing
+    from_start: bool = True  # what it begins with is judged, too; False where that could be best without any use
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class _Watch(Callback):
             trainer.optimizers[0].load_state_dict(self._restored["optimiser"])
             trainer.lr_scheduler_configs[0].scheduler.load_state_dict(self._restored["schedule"])
             self._restored = None
-        elif self.course.judge is not None:  # so that no run ends worse than it began
+        elif self.course.judge is not None and self.course.from_start:  # so that no run ends worse than it began
             self.began = self._figure(trainer)
             self._judged(self.began)
 
