@@ -3,6 +3,7 @@
 Kingma & Welling, "Auto-encoding variational Bayes", 2014; β: Higgins et al., 2017.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,20 +38,20 @@ class TextVaeSettings:
     dropout: float = 0.2
 
 
-class Vae(nn.Module):
+class Vae(nn.Module, ABC):
     """What both kinds share: a picture or text -> mean and log variance of its code -> what it is made of again."""
 
+    @abstractmethod
     def coded(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the code, (n, dim) each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decoded(self, codes: Tensor) -> Tensor:
         """Codes (n, dim) -> reconstructions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def errors(self, x: Tensor, reconstruction: Tensor) -> Tensor:
         """How far reconstructions are off: -log likelihood up to a constant, summed per item, (n,)."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures or texts -> the means of their codes (n, dim), not normalised."""
