@@ -143,12 +143,36 @@ class IndexSettings(Settings):
     graph_from: Annotated[int, Field(ge=1)] = 50_000
 
 
+class Serving(Settings):
+    """How `sosie serve` listens, whom it lets in, and where it says "enough"."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8600  # 0 takes a free one
+    workers: Annotated[int, Field(ge=1, le=64)] = 1  # processes over the same memory-mapped store
+    threads: Annotated[int, Field(ge=0, le=64)] = 0  # that answer, in each process; 0 takes one a core
+    queue: Annotated[int, Field(ge=1, le=100_000)] = 256  # questions that wait; those beyond are answered 429
+    deadline: Annotated[float, Field(gt=0, le=600)] = 10.0  # seconds for an answer
+    encodings: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000  # of words and pictures asked about that are kept
+    keys: Literal["auto", "on", "off"] = "auto"  # auto: on, unless only this machine is listened to
+    rate: Annotated[float, Field(ge=0)] = 0.0  # requests a second a key (an address, where keys are off); 0 is no limit
+    burst: Annotated[int, Field(ge=1)] = 100  # requests that may come at once where there is a rate
+    origins: tuple[str, ...] = ()  # of pages that may call from a browser (CORS), such as "https://shop.example"
+    hosts: tuple[str, ...] = ()  # names under which the service is called, beside those of this machine
+    body_kb: Annotated[int, Field(ge=1)] = 1024  # of a request without a picture, and of a line of an import
+    body_seconds: Annotated[float, Field(gt=0, le=3600)] = 20.0  # without another byte of a body
+    picture_mb: Annotated[int, Field(ge=1, le=1024)] = 20
+    picture_megapixels: Annotated[int, Field(ge=1, le=1000)] = 50
+    ids: Annotated[int, Field(ge=1, le=10_000)] = 100  # of products that one question names
+    log_questions: bool = False  # words and ids that were asked about, in the log
+
+
 class Config(Settings):
     """All settings of a store."""
 
     signals: Signals = Signals()
     build: BuildSettings = BuildSettings()
     index: IndexSettings = IndexSettings()
+    serve: Serving = Serving()
 
 
 def read_config(file: Path) -> Config:

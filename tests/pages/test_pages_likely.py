@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sosie.cli import show
+from sosie.engine.plain import hit_as_json
 from sosie.pages import Section, hits_page
 from sosie.types import Hit, Product
 
@@ -47,6 +48,6 @@ def test_the_table_has_a_column_and_says_by_what(table):
 
 
 def test_json_has_the_share_only_where_it_is_known():
-    known, unknown = (show.hit_as_json(hit) for hit in hits(0.8217, None))
+    known, unknown = (hit_as_json(hit) for hit in hits(0.8217, None))
     assert known["likely"] == 0.8217
     assert "likely" not in unknown

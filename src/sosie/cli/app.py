@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, bringing, building, health, measuring, training
+from sosie.cli import asking, bringing, building, health, measuring, serving, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +29,7 @@ for verb in (
     bringing.bring,
     health.calibrate,
     health.health,
+    serving.serve,
     building.rollback,
 ):
     app.command()(verb)

@@ -104,6 +104,7 @@ def matrix(
 
 def _ask(folder: Path, query: Query, title: "Callable[[Store], str]", html: Path | None, as_json: bool) -> None:
     from sosie.cli import show
+    from sosie.engine.plain import hit_as_json
     from sosie.engine.shop import Store
 
     opened = Store(folder)
@@ -121,7 +122,7 @@ def _ask(folder: Path, query: Query, title: "Callable[[Store], str]", html: Path
         show.write_page(html, hits_page(title(opened), [Section(asked, answer.hits, note)]))
     if as_json:
         told = {"alike": answer.alike} if answer.alike else {}
-        hits = [show.hit_as_json(hit) for hit in answer.hits]
+        hits = [hit_as_json(hit) for hit in answer.hits]
         show.print_json({"hits": hits, **told, "took_ms": round(answer.took_ms, 3)})
     else:
         show.print_hits(title(opened), answer.hits, answer.took_ms, answer.alike)

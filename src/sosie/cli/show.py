@@ -59,28 +59,6 @@ def price(product: Product) -> str:
     return shown if product.sale_price is None else f"{shown} → {product.sale_price:,.2f}"
 
 
-def hit_as_json(hit: Hit) -> dict[str, object]:
-    """A hit as the JSON contract has it."""
-    product = hit.product
-    found: dict[str, object] = {
-        "id": product.id,
-        "title": product.title,
-        "score": hit.score,
-        "rank": hit.rank,
-        "parts": dict(hit.parts),
-        "missing": list(hit.missing),
-        "price": product.price,
-        "currency": product.currency,
-        "category": list(product.category),
-        "images": list(product.images),
-        "url": product.url,
-        "group": product.group,
-    }
-    if hit.likely is not None:
-        found["likely"] = hit.likely
-    return found | ({"variants": list(hit.variants)} if hit.variants else {})
-
-
 def print_hits(title: str, hits: Sequence[Hit], took_ms: float, alike: str = "") -> None:
     """A table of hits: title, price, score, and the parts as a bar whose colours the last line names.
 
