@@ -46,6 +46,22 @@ def test_labels(store):
     assert found.best > 0.5
 
 
+def test_nothing_held_back(store, tmp_path):
+    everything = RECIPE.model_copy(update={"hold_back": False})
+    whole = lesson_of(store.snapshot, truth_of(labels=("kind",), split="split"), everything)
+    assert set(split[whole.rows]) == {"train", "val"}
+    assert whole.judge is None
+    unsplit = lesson_of(store.snapshot, truth_of(labels=("kind",)), everything)
+    assert len(unsplit.rows) == len(kind)
+    links = write(tmp_path, "links.csv", "a,b", told(pairs_of(np.arange(len(kind)), True, 300)))
+    linked = lesson_of(store.snapshot, truth_of(links=links, split="split"), everything)
+    assert linked.judge is None
+    assert set(split[linked.rows]) == {"train", "val"}
+    pairs = write(tmp_path, "pairs.csv", "a,b,similar", told(pairs_of(np.arange(len(kind)), True, 30), 1))
+    with pytest.raises(TrainingError, match="pairs always keep some back"):
+        lesson_of(store.snapshot, truth_of(pairs=pairs), everything)
+
+
 def test_judged_pairs(store, tmp_path):
     train, val, test = (np.flatnonzero(split == name) for name in ("train", "val", "test"))
     rows = told(pairs_of(train, True, 150), 1, "train") + told(pairs_of(train, False, 150), 0, "train")

@@ -26,8 +26,8 @@ def labels_lesson(
     """Learn labels, each with a supervision of its own; judged by hit@1, where a tree is among them by ndcg@10.
 
     A tree is told by the first path of a product's categories. Products without any of the labels are left out unless
-    the `unlabelled` are learnt from, too. Where they are `few`, they alone answer when it is judged. Raises
-    TrainingError where no product to learn from has a label.
+    the `unlabelled` are learnt from, too. Where they are `few`, they alone answer when it is judged. Nothing judges
+    where nothing is held. Raises TrainingError where no product to learn from has a label.
     """
     labels = tuple(dict.fromkeys(truth.labels))
     words = [words_of(snapshot, label) for label in labels]
@@ -42,14 +42,15 @@ def labels_lesson(
     notes = [f"{missing:,} of {there:,} products to learn from ({missing / there:.0%}) have no label; {told}."]
     among = parts.learning if few else None
     asked = [partial(_asked, snapshot, label, among=among) for label in labels]
-    tasks = [kept_back(ask, truth.options, parts.held, (TRAIN,)) for ask in asked]
+    tasks = [kept_back(ask, truth.options, parts.held, (TRAIN,)) for ask in asked if parts.held.any()]
+    measure = "ndcg@10" if any(len(table) > 1 for table in levels) else "hit@1"
     known = guards(snapshot, rows)
     codes = words[0].codes[rows]
     names, counts = np.unique(codes[codes >= 0], return_counts=True)
     return Lesson(
         rows,
         tuple(replace(known, labels=_dense(table[:, rows])) for table in levels),
-        TaskJudge.of(snapshot, tasks, "ndcg@10" if any(len(table) > 1 for table in levels) else "hit@1"),
+        TaskJudge.of(snapshot, tasks, measure) if tasks else None,
         f"label{'s' * (len(labels) > 1)} {' and '.join(labels)}",
         tuple(notes if missing else ()),
         {words[0].words[code]: count for code, count in zip(names.tolist(), counts.tolist(), strict=True)},

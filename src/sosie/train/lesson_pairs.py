@@ -149,14 +149,15 @@ def links_lesson(snapshot: Snapshot, truth: Truth, parts: Parts) -> Lesson:
     known = replace(guards(snapshot, rows), pairs=np.searchsorted(rows, sides), grades=np.ones(len(sides)))
     tasks, notes = [], list(whole.notes)
     each: list[tuple[str, ...]] = [(kind,) for kind in options.kinds] or [()]
-    for kinds in each:
+    for kinds in each if parts.held.any() else ():
         try:
             tasks.append(kept_back(partial(_of_kinds, snapshot, file, kinds), options, parts.held, (TRAIN, VAL)))
         except TrainingError as error:
             notes.append(str(error))
-    if not tasks:
+    if not tasks and parts.held.any():
         raise TrainingError(" ".join(notes))
-    return Lesson(rows, (known,), TaskJudge.of(snapshot, tasks, FOUND), f"links {file.name}", tuple(notes))
+    judge = TaskJudge.of(snapshot, tasks, FOUND) if tasks else None
+    return Lesson(rows, (known,), judge, f"links {file.name}", tuple(notes))
 
 
 def _of_kinds(snapshot: Snapshot, file: Path, kinds: tuple[str, ...], options: TaskOptions) -> Task:

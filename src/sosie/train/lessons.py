@@ -10,7 +10,7 @@ from sosie.store import Snapshot
 from sosie.train.doubts import remarks
 from sosie.train.grouping import unlabelled_lesson
 from sosie.train.judging import LookJudge
-from sosie.train.lesson import Lesson, guards, parted
+from sosie.train.lesson import Lesson, Parts, guards, parted
 from sosie.train.lesson_events import events_lesson
 from sosie.train.lesson_labels import few_shots, labels_lesson
 from sosie.train.lesson_pairs import links_lesson, pairs_lesson
@@ -21,7 +21,8 @@ def lesson_of(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
     """What a truth teaches. Learns on the split train and judges on val; the split test is never read.
 
     Without a split, or without val, a part is kept back to judge by: a tenth of the products (whole groups of variants)
-    or of the pairs, each user's last event but one. Raises TruthError or TrainingError where nothing can be learnt.
+    or of the pairs, each user's last event but one. Where the recipe holds nothing back, that is learnt from, too, and
+    nothing judges. Raises TruthError or TrainingError where nothing can be learnt.
     """
     lesson = _lesson(snapshot, truth, recipe)
     doubts = [remark for known in lesson.known for remark in remarks(known, recipe.loss.name)]
@@ -35,6 +36,8 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
     if recipe.shots and given != "labels":
         raise TrainingError("shots are products of each label; give --label.")
     match given:
+        case "pairs" | "events" if not recipe.hold_back:
+            raise TrainingError(f"hold_back: {given} always keep some back to judge by; leave it true.")
         case "pairs":
             return pairs_lesson(snapshot, truth, recipe.seed)
         case "events":
@@ -42,6 +45,8 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
         case "qrels":
             raise TrainingError("nothing is learnt from judgements of words; give labels, pairs, links or events.")
     parts = parted(snapshot, truth, recipe.seed)
+    if not recipe.hold_back:
+        parts = Parts(parts.learning | parts.held, np.zeros_like(parts.held), ("nothing is kept back to judge by.",))
     if given == "links":
         lesson = links_lesson(snapshot, truth, parts)
     elif given == "labels":
@@ -53,9 +58,8 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
         )
     else:
         rows = np.flatnonzero(parts.learning)
-        judge = (
-            LookJudge.of(snapshot, np.flatnonzero(parts.held)) if recipe.sees != "vectors" or recipe.towers else None
-        )
+        looks = parts.held.any() and (recipe.sees != "vectors" or recipe.towers > 0)
+        judge = LookJudge.of(snapshot, np.flatnonzero(parts.held)) if looks else None
         lesson = Lesson(rows, (guards(snapshot, rows),), judge, "the products themselves")
     return replace(lesson, notes=(*parts.notes, *lesson.notes))
 

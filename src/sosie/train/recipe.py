@@ -54,6 +54,7 @@ class Recipe(Settings):
     freeze: Annotated[int, Field(ge=0)] = 0  # blocks of a pretrained network, from its input on, that stay as they are
     start: str = ""  # folder of a trained model whose weights it begins with
     shots: Annotated[int, Field(ge=0)] = 0  # products of each label that are learnt from, at most; 0 = all
+    hold_back: bool = True  # False: what would judge is learnt from, too, once all settings are chosen
 
     alike: Annotated[float, Field(ge=0)] = 1.0  # weight of: what is labelled, paired or linked as alike
     views: Annotated[float, Field(ge=0)] = 0.0  # of: two augmentations of a product are alike, others are not

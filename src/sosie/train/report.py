@@ -89,7 +89,7 @@ def _card(report: TrainReport) -> str:
         for one in report.short
     ]
     if not (report.figures or report.clusters):
-        lines.append("Nothing judged it: no truth was given.")
+        lines.append("Nothing judged it: no truth was given, or nothing was kept back.")
     lines += [
         "",
         "The best of its epochs was chosen on these questions, so they flatter it a little: "
