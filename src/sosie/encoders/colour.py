@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
-from sosie.encoders.pictures import Pixels, content_of, read_pictures
+from sosie.encoders.pictures import Pixels, content_of, encode_asked, read_pictures
 from sosie.encoders.state import fingerprint, read_state, unit_rows, write_state
 from sosie.media import open_picture
 from sosie.types import Matrix, Product, Query, Vector
@@ -83,6 +83,10 @@ class Colour:
             return None
         vector: Vector = histograms(small(open_picture(str(query.image), draft=2 * SIDE))[None])[0]
         return vector
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vector | None]:
+        """Vectors of the pictures of questions, in one pass. Raises PictureError when one can't be read."""
+        return encode_asked(queries, small, 2 * SIDE, histograms)
 
     def save(self, folder: Path) -> None:
         """Write the name: there is nothing else."""

@@ -15,7 +15,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from sosie.encoders.export import exported, file_key
-from sosie.encoders.pictures import Pixels, content_of, pictures_of, read_pictures, shorter_sides
+from sosie.encoders.pictures import Pixels, content_of, encode_asked, pictures_of, read_pictures, shorter_sides
 from sosie.encoders.runtime import Precision, Runtime
 from sosie.encoders.state import fingerprint, pooled_rows, read_state, reservoir, unit_rows, write_state
 from sosie.errors import EncoderError
@@ -121,6 +121,10 @@ class Image:
         pixels = middle_square(open_picture(str(query.image), draft=self._size), self._size)
         vector: Vector = self.encode_decoded(pixels[None])[0]
         return vector
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vector | None]:
+        """Vectors of the pictures of questions, in one pass. Raises PictureError when one can't be read."""
+        return encode_asked(queries, self._pixels, self._size, self.encode_decoded)
 
     def save(self, folder: Path) -> None:
         """Write settings and the exported network, so that `load` needs neither weights nor torch."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from sosie.encoders.asked import texts_at_once
 from sosie.encoders.export import exported, file_key
 from sosie.encoders.runtime import Precision, Runtime
 from sosie.encoders.state import digest, encodable, fingerprint, keep_file, read_state, write_state
@@ -59,6 +60,10 @@ class MiniLM:
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of the words of a question."""
         return self.embed([query.text])[0] if query.text.strip() else None
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vector | None]:
+        """Vectors of the words of questions, in one pass."""
+        return texts_at_once(self, queries)
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Vectors of texts in their order, (len(texts), dim); longer ones are read in windows, and pooled."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sosie.encoders.asked import texts_at_once
 from sosie.encoders.export import exported, file_key, kept
 from sosie.encoders.minilm import open_tokenizer
 from sosie.encoders.runtime import Inputs, Precision, Runtime
@@ -62,6 +63,10 @@ class Multilingual:
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of the words of a question."""
         return self.embed([query.text])[0] if query.text.strip() else None
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vector | None]:
+        """Vectors of the words of questions, in one pass."""
+        return texts_at_once(self, queries)
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Vectors of texts in their order, (len(texts), 512); longer ones are read in windows, and pooled."""

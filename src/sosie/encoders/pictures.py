@@ -12,7 +12,7 @@ from PIL import Image
 from sosie.encoders.state import digest
 from sosie.errors import PictureError
 from sosie.media import frame_refs, open_picture, picture_hash, picture_size
-from sosie.types import Product
+from sosie.types import Matrix, Product, Query, Vector
 
 Pixels = NDArray[np.uint8]  # (h, w, 3)
 
@@ -72,6 +72,23 @@ def read_pictures(
                 good.append(at)
         if good:
             yield np.array(good, np.int64) + start, np.stack([batch[at] for at in good])
+
+
+def encode_asked(
+    queries: Sequence[Query],
+    pixels: Callable[[Image.Image], Pixels],
+    draft: int,
+    encode: Callable[[NDArray[np.uint8]], Matrix],
+) -> list[Vector | None]:
+    """Vectors of the pictures of questions, read in threads; None where one has none. Raises PictureError."""
+    problems: dict[str, str] = {}
+    refs = list(dict.fromkeys(str(query.image) for query in queries if query.image is not None))
+    vectors: dict[str, Vector] = {}
+    for places, batch in read_pictures(refs, pixels, draft, problems):
+        vectors.update(zip((refs[place] for place in places), encode(batch), strict=True))
+    for reason in problems.values():
+        raise PictureError(reason)
+    return [None if query.image is None else vectors[str(query.image)] for query in queries]
 
 
 def _pixels(ref: str, pixels: Callable[[Image.Image], Pixels], draft: int) -> Pixels | str:
