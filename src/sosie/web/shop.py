@@ -2,27 +2,79 @@
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sosie.config import Serving
-from sosie.engine.questions import Answer
+from sosie.engine.questions import Answer, Encoders, answer
 from sosie.engine.shop import Store
+from sosie.store import Snapshot
 from sosie.types import Query
+from sosie.web.desk import Desk
+from sosie.web.encoding import Encoded, Encoding, Ready
+from sosie.web.problems import Problem
+
+T = TypeVar("T")
 
 
 class Shop:
-    """An open store that answers many at once."""
+    """An open store that answers many at once, and says so where that are too many."""
 
     def __init__(self, folder: Path, settings: Serving | None = None) -> None:
         self.store = Store(folder)
         self.settings = settings or self.store.snapshot.config.serve
-        self._threads = ThreadPoolExecutor(self.settings.threads or os.cpu_count() or 2, "sosie-answer")
+        self.encoding = Encoding(self.store, self.settings.encodings)
+        threads = self.settings.threads or os.cpu_count() or 2
+        self._desk = Desk(threads)
+        self._most = self.settings.queue + threads
+        self.inside = 0  # questions being answered or waiting
 
-    async def ask(self, query: Query) -> Answer:
-        """Answer a question in a thread. Raises QuestionError as the engine does."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.store.ask, query)
+    async def ask(self, query: Query, snapshot: Snapshot | None = None) -> Answer:
+        """Answer a question, by the newest state of the store unless another is given.
+
+        Raises QuestionError and PictureError as the engine does; Problem: 429 where too many wait, 503 where it took
+        too long.
+        """
+        now = snapshot or self.store.snapshot
+        async with self._admitted():
+            encoded = await self.encoding.encode(now, query) if query.text or query.image is not None else {}
+            return await self._desk.run(partial(answer, now, query, self._encoders(encoded)))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises, called in a thread of those that answer. Raises Problem as `ask` does."""
+        async with self._admitted():
+            return await self._desk.run(work)
 
     def close(self) -> None:
         """Let the threads end once they have answered."""
-        self._threads.shutdown()
+        self._desk.close(self.settings.deadline)
+        self.encoding.close()
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        if self.inside >= self._most:
+            raise Problem(
+                429,
+                f"{self.settings.queue} questions wait already; ask again in a second, or start more --workers.",
+                {"Retry-After": "1"},
+            )
+        self.inside += 1
+        try:
+            async with asyncio.timeout(self.settings.deadline):
+                yield
+        except TimeoutError:
+            raise Problem(
+                503,
+                f"the answer took longer than {self.settings.deadline:g} s; ask again later, or for less.",
+                {"Retry-After": "2"},
+            ) from None
+        finally:
+            self.inside -= 1
+
+    def _encoders(self, encoded: Encoded) -> Encoders:
+        if not encoded:
+            return self.store.encoder
+        return lambda signal: Ready(encoded[signal]) if signal in encoded else self.store.encoder(signal)  # type: ignore[return-value]
