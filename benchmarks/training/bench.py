@@ -63,6 +63,14 @@ class Bench:
         np.save(file, snapshot.vectors("image", np.flatnonzero(snapshot.alive)))
         return self.store(name, catalogue, f"{options} --vectors frozen={file}")
 
+    def begun(self, name: str, store: Path, options: str) -> Path:
+        """A copy of a store that uses an encoder trained on it: what another training goes on from."""
+        folder = WORK / name
+        if not (folder / "models" / name / "report.json").is_file():
+            copied(store, folder)
+            sosie(f"train --store {folder} --name {name} --json {options}")
+        return folder
+
     def train(
         self, row: str, store: Path, options: str, questions: Sequence[Question], seeds: Sequence[int] = (0, 1, 2)
     ) -> None:
@@ -88,11 +96,7 @@ class Bench:
         copy = WORK / f"{self.name}-{row}-{seed}"
         if self.again:
             shutil.rmtree(copy, ignore_errors=True)
-        if not copy.is_dir():
-            partial = copy.with_name(f"{copy.name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(store, partial)
-            partial.rename(copy)
+        copied(store, copy)
         report = copy / "models" / MODEL / "report.json"
         command = f"train --store {copy} --name {MODEL} --json --set seed={seed} {options.replace('SEED', seed)}"
         started = time.perf_counter()
@@ -115,6 +119,15 @@ class Bench:
             "train_seconds": round(learnt["seconds"], 1),
             "seconds": round(time.perf_counter() - started, 1),
         }
+
+
+def copied(store: Path, copy: Path) -> None:
+    """Copy a store, unless that was done: a training that was cut off lies there."""
+    if not copy.is_dir():
+        partial = copy.with_name(f"{copy.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(store, partial)
+        partial.rename(copy)
 
 
 def _figure(signal: str, options: str) -> dict[str, Any]:
