@@ -21,6 +21,10 @@ class StoreError(SosieError):
     """The store is missing, damaged, locked, full or of another version."""
 
 
+class BusyError(StoreError):
+    """Another process is writing to the store, and was waited for as long as was allowed; try again later."""
+
+
 class QuestionError(SosieError):
     """A question can't be answered as asked: unknown id, field, signal or a malformed filter."""
 

@@ -1,7 +1,7 @@
 """A catalogue file in, a store out: read, compare with what is there, encode what changed, switch."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ def build_store(
             reading, missing = read_catalogue(source, writer, known, given, rejects, progress)
         finally:
             rejected = rejects.close()
+        live = set() if options.allow_removals else known.live(missing)
+        missing = [id for id in missing if id not in live]
         _refuse(reading, len(missing), len(known), rejected, options, config)
         writer.remove(missing)
         language = reading.language or str(store.source.get("language", ""))
@@ -106,7 +108,7 @@ def build_store(
         encoded=build.encoded,
         language=language,
         seconds=time.perf_counter() - start,
-        notes=(*_unfetched_note(unfetched), *build.notes),
+        notes=(*_unfetched_note(unfetched), *_live_note(live), *build.notes),
     )
 
 
@@ -115,6 +117,15 @@ def _unfetched_note(unfetched: Sequence[Reject]) -> list[str]:
         return []
     some = "; ".join(f"{reject.raw}: {reject.reason}" for reject in unfetched[:3])
     return [f"{len(unfetched):,} pictures could not be fetched: {some}"]
+
+
+def _live_note(live: Collection[str]) -> list[str]:
+    if not live:
+        return []
+    return [
+        f"{len(live):,} products that were written live stand in no file, such as '{min(live)}'; they stay. "
+        "--allow-removals takes them out."
+    ]
 
 
 def _source(catalogue: Path, options: BuildOptions) -> dict[str, Any]:

@@ -71,6 +71,11 @@ class Store:
         return answer(self.snapshot, query, self.encoder)
 
     @property
+    def local(self) -> LocalStore:
+        """The folder of the store, for whoever writes to it."""
+        return self._local
+
+    @property
     def cache(self) -> VectorCache:
         """Raw vectors by encoder and content."""
         return self._local.cache

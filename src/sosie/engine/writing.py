@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sosie.config import Config
+from sosie.config import Config, IndexSettings
 from sosie.encoders import load_encoder, made_from, make_encoders
 from sosie.encoders.function import by_signal
 from sosie.encoders.matching import fit_matches, packed
@@ -146,7 +146,7 @@ class Writing:
             self.progress("encoding", at, len(signals))
             raw = self._raw(signal, encoders.get(signal), staged)
             if raw is not None:
-                vectors[signal] = _final(signal, raw, old.scales[signal])
+                vectors[signal] = final(signal, raw, old.scales[signal])
         self._problems(encoders)
         self.writer.commit_delta(vectors)
 
@@ -164,10 +164,8 @@ class Writing:
                     self.writer.freeze(encoders[signal])
                 name = type(encoders[signal]).__name__ if signal in encoders else ""
                 fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
-            matrices = {signal: fresh.vectors(signal) for signal in signals if signal != PATCHES}
             self.progress("indexing", 0, None)
-            build_candidates(fresh.folder, matrices, omegas(weights, scales), self.config.index)
-            build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
+            write_indexes(fresh, weights, scales, self.config.index)
         self._problems(encoders)
 
     def _scales(self, anew: Sequence[str], encoders: Mapping[str, Encoder]) -> dict[str, Scale]:
@@ -202,7 +200,7 @@ class Writing:
                 wanted = np.flatnonzero(np.isin(part, todo[signal], assume_unique=True))
                 raw = self._raw(signal, encoders.get(signal), [batch[at] for at in wanted]) if len(wanted) else None
                 if raw is not None:
-                    fresh.vectors(signal)[part[wanted]] = _final(signal, raw, scale)
+                    fresh.vectors(signal)[part[wanted]] = final(signal, raw, scale)
             done += len(batch)
             self.progress("encoding", done, len(rows))
 
@@ -225,8 +223,17 @@ class Writing:
         self.notes.append(f"{len(self.unseen):,} products have pictures of which none could be read: {' '.join(some)}")
 
 
-def _final(signal: str, raw: Matrix, scale: Scale) -> Matrix:
+def write_indexes(
+    fresh: NewGeneration, weights: Mapping[str, float], scales: Mapping[str, Scale], settings: IndexSettings
+) -> None:
+    """Write what finds the rows of a new generation: its candidates and its words."""
+    matrices = {signal: fresh.vectors(signal) for signal in scales if signal != PATCHES}
+    build_candidates(fresh.folder, matrices, omegas(weights, scales), settings)
+    build_postings(fresh.folder, (document(product) for batch in fresh.products() for product in batch))
+
+
+def final(signal: str, raw: Matrix, scale: Scale) -> Matrix:
     """Vectors as they are kept: patches as bytes, all others scaled."""
-    final: Any = packed(raw) if signal == PATCHES else apply_scale(raw, scale)
-    vectors: Matrix = final
+    made: Any = packed(raw) if signal == PATCHES else apply_scale(raw, scale)
+    vectors: Matrix = made
     return vectors

@@ -139,14 +139,28 @@ def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop:
     return np.concatenate([before, *chunks]).astype(before.dtype, copy=False)
 
 
-def commit_delta(file: Path, commit: int, addition: Addition) -> int:
-    """Append rows and removals to what a commit left, in one transaction; returns the new commit's number.
+class DeltaWriter:
+    """The delta of one generation open for writing; a live store keeps it open, since opening costs more than writing.
 
-    Raises sqlite3.Error; then nothing was written.
+    Used by one thread at a time. Raises sqlite3.Error where it can't be opened.
     """
-    with closing(sqlite3.connect(file, timeout=WAIT, isolation_level=None)) as connection:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._connection = sqlite3.connect(file, timeout=WAIT, isolation_level=None, check_same_thread=False)
+        try:
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.execute("pragma synchronous = full")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def commit(self, commit: int, addition: Addition) -> int:
+        """Append rows and removals to what a commit left, in one transaction; returns the new commit's number.
+
+        Raises sqlite3.Error; then nothing was written.
+        """
+        connection = self._connection
         connection.execute("begin immediate")
         try:
             _cut_off(connection, commit)
@@ -156,7 +170,17 @@ def commit_delta(file: Path, commit: int, addition: Addition) -> int:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
-    return commit + 1
+        return commit + 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def commit_delta(file: Path, commit: int, addition: Addition) -> int:
+    """Append to a delta once: see `DeltaWriter.commit`. Raises sqlite3.Error; then nothing was written."""
+    with closing(DeltaWriter(file)) as writer:
+        return writer.commit(commit, addition)
 
 
 def last_commit(file: Path) -> int:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,8 @@ def write_atomic(file: Path, content: bytes) -> None:
     with beside.open("wb") as stream:
         stream.write(content)
         stream.flush()
+        now = time.time_ns()
+        os.utime(beside, ns=(now, now))  # the system's own clock may stand still between two replacements
         os.fsync(stream.fileno())
     beside.replace(file)
     sync_folder(file.parent)

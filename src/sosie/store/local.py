@@ -14,9 +14,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sosie.config import Config
-from sosie.errors import StoreError
+from sosie.errors import BusyError, StoreError
+from sosie.store.appending import Appender
 from sosie.store.cache import VectorCache
-from sosie.store.delta import delta_file, last_commit, no_delta, read_delta
+from sosie.store.delta import DeltaWriter, delta_file, last_commit, no_delta, read_delta
 from sosie.store.files import explained, sync_folder
 from sosie.store.generation import open_generation
 from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
@@ -25,6 +26,7 @@ from sosie.store.tidy import drop_leftovers
 from sosie.store.writer import Writer
 
 LOCK, HOLDER = "write.lock", "writer.json"
+POLL = 0.01  # seconds between two looks whether another process's lock is free
 TRIES = 5  # a generation can go away between reading the manifest and opening it
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error)  # what a missing or cut file raises
 
@@ -38,6 +40,7 @@ class LocalStore:
         self._seen: tuple[int, ...] = ()
         self._snapshot: Snapshot | None = None
         self._opening = threading.Lock()
+        self._delta: DeltaWriter | None = None
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
@@ -85,6 +88,8 @@ class LocalStore:
         with self._opening:
             for last in range(TRIES):
                 seen = self._stat()
+                if self._snapshot is not None and seen == self._seen:
+                    return self._snapshot  # another thread read it meanwhile
                 try:
                     snapshot = self._read()
                 except _UNREADABLE as error:
@@ -102,14 +107,36 @@ class LocalStore:
 
     @contextmanager
     def write(self) -> Iterator[Writer]:
-        """Be the one writer of the store. Raises StoreError at once, naming the other writer, where there is one."""
+        """Be the one writer of the store. Raises BusyError at once, naming the other writer, where there is one."""
         with self._locked():
+            drop_leftovers(self.folder)
             self._seen = ()  # what is changed has to be the newest state: read, not guessed from a file's date
             writer = Writer(self.snapshot())
             try:
                 yield writer
             finally:
                 writer.close()
+
+    @contextmanager
+    def append(self, wait: float = 0.0) -> Iterator[Appender]:
+        """Be the one writer of the store for one commit of its delta; another writer is waited for, in seconds.
+
+        Raises BusyError, naming the other writer, when that was too long.
+        """
+        with self._locked(wait):
+            self._seen = ()
+            snapshot = self.snapshot()
+            yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
+            self._seen = ()
+
+    def _delta_writer(self, generation: int) -> DeltaWriter:
+        """The open delta of a generation; only who holds the lock may use it."""
+        file = delta_file(self.folder, generation)
+        if self._delta is not None and self._delta.file != file:
+            self._delta.close()
+            self._delta = None
+        self._delta = self._delta or DeltaWriter(file)
+        return self._delta
 
     def rollback(self) -> int:
         """Go back to the generation before the current one, its delta included; returns its number. Raises StoreError.
@@ -120,6 +147,7 @@ class LocalStore:
         if not self.exists(self.folder):
             raise StoreError(f"{self.folder}: there is no store here.")
         with self._locked():
+            drop_leftovers(self.folder)
             whole = whole_generations(self.folder)
             try:
                 manifest = read_manifest(self.folder)
@@ -137,21 +165,20 @@ class LocalStore:
             return earlier[-1]
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.folder / LOCK, timeout=0)
+    def _locked(self, wait: float = 0.0) -> Iterator[None]:
+        lock = FileLock(self.folder / LOCK, timeout=wait)
         holder = self.folder / HOLDER
         with explained(self.folder, "lock it for writing"):
             try:
-                lock.acquire()
+                lock.acquire(poll_interval=POLL)
             except Timeout:
-                raise StoreError(
+                raise BusyError(
                     f"store {self.folder}: is being written{_told(holder)}. Wait until it is done."
                 ) from None
         try:
             with explained(self.folder, "lock it for writing"):
                 since = datetime.now(UTC).isoformat(timespec="seconds")
                 holder.write_text(json.dumps({"pid": os.getpid(), "since": since}))
-                drop_leftovers(self.folder)
             yield
         finally:
             holder.unlink(missing_ok=True)

@@ -155,9 +155,15 @@ class Snapshot:
         later = self.delta.records
         return [records[row] if row < base else later[row - base] for row in rows.tolist()]
 
-    def stamps(self) -> NDArray[np.uint64]:
-        """What each row's product looked like in its catalogue, (size,)."""
-        return np.concatenate([self.generation.stamps, self.delta.stamps])
+    def stamps(self, rows: Rows | None = None) -> NDArray[np.uint64]:
+        """What products looked like in their catalogue: those at rows, in their order, or all, (size,)."""
+        early, late = self.generation.stamps, self.delta.stamps
+        if rows is None:
+            return np.concatenate([early, late])
+        found = np.empty(len(rows), np.uint64)
+        is_late = rows >= self.base
+        found[~is_late], found[is_late] = early[rows[~is_late]], late[rows[is_late] - self.base]
+        return found
 
     def group_hashes(self) -> Hashes:
         """Hash of each row's group, (size,)."""

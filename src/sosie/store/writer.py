@@ -14,7 +14,7 @@ from sosie.config import Config
 from sosie.errors import StoreError
 from sosie.store.delta import Addition, commit_delta, delta_file
 from sosie.store.files import explained, sync_folder, sync_tree
-from sosie.store.manifest import SignalState
+from sosie.store.manifest import Manifest, SignalState
 from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot, encoder_folder
 from sosie.store.staging import BATCH, Staged, Staging, discard_staging
@@ -22,6 +22,9 @@ from sosie.store.tidy import drop_old_generations
 from sosie.types import Changes, Encoder, Matrix, Product
 
 NEW, CHANGED, UNCHANGED = 0, 1, 2
+# Stamps in place of the hash of a catalogue's row, which equals them by chance once in 2^63 products:
+LIVE = 1  # the product was written live, and stood in no file before
+TOUCHED = 2  # it came from a file, and was changed live since
 BLOCK = 65_536  # ids looked up at a time
 
 
@@ -51,6 +54,11 @@ class Known:
             rows = self._snapshot.rows(seen[start : start + BLOCK])
             self._seen[rows[rows >= 0]] = True
         return self._snapshot.ids(np.flatnonzero(~self._seen))
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of some ids of the store that were written live and stood in no file."""
+        rows = self._snapshot.rows(ids)
+        return {id for id, stamp in zip(ids, self._stamps[rows].tolist(), strict=True) if stamp == LIVE}
 
 
 class Writer:
@@ -147,7 +155,7 @@ class Writer:
             stamps=staged.stamps,
             group_hashes=staged.group_hashes,
             records=records,
-            vectors=self._checked(vectors, len(staged)),
+            vectors=checked_vectors(self._manifest, vectors, len(staged), self._folder),
             removed=staged.dead,
         )
         with explained(self._folder, "commit the changes"):
@@ -156,22 +164,6 @@ class Writer:
                 commit = commit_delta(file, self._manifest.commit, addition)
                 self._manifest = replace(self._manifest, commit=commit)
             self._manifest.write(self._folder)
-
-    def _checked(self, vectors: Mapping[str, Matrix], rows: int) -> dict[str, Matrix]:
-        states = self._manifest.signals
-        if unknown := sorted(set(vectors) - set(states)):
-            raise StoreError(f"store {self._folder}: has no signal {', '.join(unknown)}; it needs a new generation.")
-        out = {}
-        for signal, state in states.items():
-            matrix = vectors.get(signal)
-            matrix = np.zeros((rows, state.dim), state.dtype) if matrix is None else np.asarray(matrix, state.dtype)
-            if matrix.shape != (rows, state.dim):
-                raise StoreError(
-                    f"store {self._folder}: vectors of '{signal}' have the shape {matrix.shape}, "
-                    f"the store needs {(rows, state.dim)}: they come from another encoder."
-                )
-            out[signal] = matrix
-        return out
 
     @contextmanager
     def generation(
@@ -223,6 +215,24 @@ class Writer:
         if self._committed:
             raise RuntimeError("a writer commits once; open another with store.write().")
         self._committed = True
+
+
+def checked_vectors(manifest: Manifest, vectors: Mapping[str, Matrix], rows: int, store: Path) -> dict[str, Matrix]:
+    """Vectors of every signal of a store, (rows, dim) each; zeros where none are given. Raises StoreError."""
+    states = manifest.signals
+    if unknown := sorted(set(vectors) - set(states)):
+        raise StoreError(f"store {store}: has no signal {', '.join(unknown)}; it needs a new generation.")
+    out = {}
+    for signal, state in states.items():
+        matrix = vectors.get(signal)
+        matrix = np.zeros((rows, state.dim), state.dtype) if matrix is None else np.asarray(matrix, state.dtype)
+        if matrix.shape != (rows, state.dim):
+            raise StoreError(
+                f"store {store}: vectors of '{signal}' have the shape {matrix.shape}, "
+                f"the store needs {(rows, state.dim)}: they come from another encoder."
+            )
+        out[signal] = matrix
+    return out
 
 
 def _states(

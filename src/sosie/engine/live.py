@@ -1,0 +1,212 @@
+"""Writing to a store while it answers: products put and removed, durable and visible when the call returns."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from sosie.engine.making import Item, basis_of, is_same, items_of, make
+from sosie.engine.shop import Store
+from sosie.errors import BusyError, SosieError
+from sosie.store import Snapshot
+from sosie.types import Matrix, Product
+
+WAIT = 30.0  # seconds for another writer of the store
+LOT = 1_024  # products or removals that are committed at a time
+FEW = 8  # products of a call that are encoded together with those of other calls
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one product: "created", "updated", "unchanged", "removed", or "unknown" (nothing to remove)."""
+
+    id: str
+    what: str
+
+
+@dataclass(slots=True)
+class _Call:
+    """Part of a call that waits to be committed; no id stands in it twice."""
+
+    ids: Sequence[str]
+    items: Sequence[Item]  # of the products to be put; none where the ids are to be removed
+    deadline: float
+    written: list[Written] = field(default_factory=list)
+    error: BaseException | None = None
+    done: bool = False
+
+    def fail(self, error: BaseException) -> None:
+        self.error, self.done = error, True
+
+
+class _StaleError(Exception):
+    """The store is not any more as it was when vectors were made."""
+
+
+class Live:
+    """Writes to an open store. Threads may share it; other processes may write to the same store.
+
+    Calls that wait at the same moment are committed together: whichever thread comes first commits for all.
+    """
+
+    def __init__(self, store: Store, wait: float = WAIT) -> None:
+        self._store, self._wait = store, wait
+        self._waiting: deque[_Call] = deque()
+        self._turn = threading.Lock()
+
+    def put(self, products: Sequence[Product], vectors: Mapping[str, Matrix] | None = None) -> list[Written]:
+        """Write products, in their order; each is encoded as a build would, with the store's frozen encoders.
+
+        `vectors` are raw ones made elsewhere, by signal, (products, raw dim); zeros = missing. More than 1,024
+        products are committed in parts. Raises CatalogueError (an unusable id, vectors that don't fit), EncoderError,
+        BusyError (another process writes), StoreError (disk full); then parts before may be written, and it can be
+        called again.
+        """
+        snapshot = self._store.snapshot
+        items = items_of(snapshot, products, vectors)
+        written: list[Written] = []
+        for part in _parts([item.product.id for item in items]):
+            some = items[part]
+            if len(some) > FEW:
+                self._make(self._store.snapshot, some)
+            written += self._submit(_Call([item.product.id for item in some], some, self._deadline()))
+        return written
+
+    def remove(self, ids: Sequence[str]) -> list[Written]:
+        """Remove products, in their order. Raises BusyError, StoreError as `put` does."""
+        written: list[Written] = []
+        for part in _parts(ids):
+            written += self._submit(_Call(ids[part], (), self._deadline()))
+        return written
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._wait
+
+    def _make(self, snapshot: Snapshot, items: Sequence[Item]) -> None:
+        make(snapshot, items, self._store.encoder, self._store.cache)
+
+    def _submit(self, call: _Call) -> list[Written]:
+        self._waiting.append(call)
+        with self._turn:
+            while not call.done:
+                self._lead(self._take())
+        if call.error is None:
+            return call.written
+        if isinstance(call.error, SosieError):
+            raise type(call.error)(str(call.error)) from call.error  # several threads may raise what one met
+        raise call.error
+
+    def _take(self) -> list[_Call]:
+        """The calls to be committed together: in their order, none with an id of an earlier one."""
+        calls: list[_Call] = []
+        seen: set[str] = set()
+        while self._waiting and len(seen) < LOT and seen.isdisjoint(self._waiting[0].ids):
+            call = self._waiting.popleft()
+            seen.update(call.ids)
+            calls.append(call)
+        return calls
+
+    def _lead(self, calls: list[_Call]) -> None:
+        """Commit calls, and tell each what became of it."""
+        try:
+            while calls := [call for call in calls if not call.done]:
+                try:
+                    self._prepare(calls)
+                    self._commit([call for call in calls if not call.done])
+                except _StaleError:
+                    continue
+                except BusyError as error:
+                    for call in calls:
+                        if call.deadline <= time.monotonic():
+                            call.fail(error)
+        except BaseException as error:
+            for call in calls:
+                call.fail(error)
+            if not isinstance(error, SosieError):
+                raise
+
+    def _prepare(self, calls: Sequence[_Call]) -> None:
+        """Make what vectors are missing, or were made of another state of the store."""
+        snapshot = self._store.snapshot
+        basis = basis_of(snapshot)
+        old = [i for call in calls for i in call.items if i.made is None or i.made.basis != basis]
+        try:
+            self._make(snapshot, old)
+        except SosieError:
+            for call in calls:  # one that can't be encoded is no fault of the others
+                try:
+                    self._make(snapshot, call.items)
+                except SosieError as error:
+                    call.fail(error)
+
+    def _commit(self, calls: Sequence[_Call]) -> None:
+        if not calls:
+            return
+        with self._store.local.append(max(0.0, calls[0].deadline - time.monotonic())) as appender:
+            snapshot = appender.snapshot
+            rows = snapshot.rows([id for call in calls for id in call.ids])
+            told: list[list[Written]] = []
+            items: list[Item] = []
+            ended: list[int] = []
+            place = count()
+            for call in calls:
+                told.append([])
+                for at, id in enumerate(call.ids):
+                    row = int(rows[next(place)])
+                    item = call.items[at] if call.items else None
+                    what = _what(snapshot, row, item)
+                    told[-1].append(Written(id, what))
+                    if row >= 0 and what != "unchanged":
+                        ended.append(row)
+                    if item is not None and what != "unchanged":
+                        items.append(item)
+            if items or ended:
+                appender.commit(
+                    [item.product for item in items],
+                    [item.record for item in items],
+                    _stacked(snapshot, items),
+                    np.array(ended, np.int64),
+                )
+        _ = self._store.snapshot  # whoever asks next finds it read
+        for call, written in zip(calls, told, strict=True):
+            call.written, call.done = written, True
+
+
+def _what(snapshot: Snapshot, row: int, item: Item | None) -> str:
+    """What becomes of a product that stands at a row, or nowhere (-1). Raises _StaleError: to be made anew."""
+    if item is None:
+        return "removed" if row >= 0 else "unknown"
+    record = snapshot.raw_records(np.array([row]))[0] if row >= 0 else None
+    if record is not None and is_same(snapshot, row, record, item):
+        return "unchanged"
+    if item.made is None or item.made.before != record or item.made.basis != basis_of(snapshot):
+        item.made = None
+        raise _StaleError
+    return "created" if record is None else "updated"
+
+
+def _stacked(snapshot: Snapshot, items: Sequence[Item]) -> dict[str, Matrix]:
+    """Vectors of items by signal, (items, dim); zeros where a product lacks one."""
+    out: dict[str, Matrix] = {}
+    for signal, state in snapshot.manifest.signals.items():
+        nothing = np.zeros(state.dim, state.dtype)
+        rows = [item.made.vectors.get(signal, nothing) if item.made is not None else nothing for item in items]
+        out[signal] = np.stack(rows) if rows else np.zeros((0, state.dim), state.dtype)
+    return out
+
+
+def _parts(ids: Sequence[str]) -> Iterator[slice]:
+    """Slices of at most LOT ids, none of which holds an id twice."""
+    start = 0
+    seen: set[str] = set()
+    for at, id in enumerate(ids):
+        if id in seen or len(seen) == LOT:
+            yield slice(start, at)
+            start, seen = at, set()
+        seen.add(id)
+    if seen:
+        yield slice(start, len(ids))
