@@ -63,11 +63,6 @@ class Narrowed:
     prices: Prices | None
 
 
-def where_of(asked: Asked, columns: Mapping[str, Column]) -> str:
-    """The filters of a question, its category left aside, as one filter in words."""
-    return " and ".join(_conditions(asked, columns).values())
-
-
 def narrow(snapshot: Snapshot, asked: Asked) -> Narrowed:
     """Apply the filters, and count what each field would keep beside them. Raises QuestionError."""
     columns = snapshot.columns

@@ -1,0 +1,133 @@
+"""The addresses of the page."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from sosie.errors import PictureError, QuestionError, SosieError
+from sosie.web.page.address import Asked, read_address
+from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
+from sosie.web.page.rendering import FOREVER, Page, static_file
+from sosie.web.page.search import search, weights_of
+from sosie.web.problems import Problem, status_of
+from sosie.web.shop import Shop
+
+PRIVATE = "private, max-age=86400, immutable"  # of a picture that somebody asks with
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are told as a page to people, as plain values to programs."""
+
+    def get_route_handler(self) -> Handler:
+        """The route's own handler, and what becomes of its errors."""
+        handle = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except SosieError as error:
+                return await _failure(request, error)
+
+        return told
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/")
+async def search_view(request: Request) -> Response:
+    """Search: by words, a picture, products liked and not liked; filtered and weighed."""
+    shop, page = _shop(request), Page.of(request)
+    view = await search(shop, _asked(request, shop), page.words)
+    if page.wants_json:
+        return page.json(view.as_json())
+    template = "search_part.html.j2" if "part" in request.query_params else "search.html.j2"
+    return await page.html(template, "search", view=view)
+
+
+@router.post("/pictures")
+async def keep_picture(request: Request) -> Response:
+    """Keep a picture to ask with: a form leads on to its answers, a bare body gets the picture's name."""
+    shop = _shop(request)
+    limit = shop.settings.picture_mb << 20
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    if is_form and not 0 < int(request.headers.get("content-length", "0") or 0) <= limit + (1 << 20):
+        raise Problem(413, f"a picture may have {shop.settings.picture_mb} MB; give a smaller one.")
+    if is_form:
+        form = await request.form(max_files=1, max_fields=500)
+        file = form.get("file")
+        content = await file.read() if isinstance(file, UploadFile) else b""
+        pairs = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    else:
+        content, pairs = await _body(request, limit, shop.settings.picture_mb), []
+    if not content:
+        raise PictureError("no picture was given; choose one.")
+    name = await run_in_threadpool(keep_asked, shop.store.folder, content, shop.settings.picture_megapixels)
+    if not is_form:
+        return Page.of(request).json({"picture": name})
+    asked = read_address([*pairs, *request.query_params.multi_items()], weights_of(shop.store.snapshot))
+    return RedirectResponse(asked.but(picture=name, crop=None).address(), 303)
+
+
+@router.get("/asked/{name}")
+async def asked_picture(request: Request, name: str) -> Response:
+    """A picture that somebody asks with."""
+    asked = _asked(request, _shop(request), picture=name)
+    file = await run_in_threadpool(asked_file, _shop(request).store.folder, asked.picture, asked.crop)
+    return FileResponse(file, headers={"Cache-Control": PRIVATE}, media_type="image/jpeg")
+
+
+@router.get("/pictures/{number}/{id:path}")
+async def product_picture(request: Request, number: int, id: str, w: int = WIDTHS[1], v: str = "") -> Response:
+    """A product's picture in one of the sizes that there are."""
+    shop = _shop(request)
+    product = shop.store[id]
+    if not 0 <= number < len(product.images):
+        raise Problem(404, f"product '{id}' has {len(product.images)} pictures; there is no number {number}.")
+    width = next((one for one in WIDTHS if one >= w), WIDTHS[-1])
+    file = await run_in_threadpool(smaller, shop.store.folder, product.images[number], width)
+    return FileResponse(file, headers={"Cache-Control": FOREVER if v else "no-cache"}, media_type="image/webp")
+
+
+@router.get("/static/{version}/{name}")
+async def static(version: str, name: str) -> Response:
+    """A style, a module or an icon of the page."""
+    found = static_file(name)
+    if found is None:
+        raise Problem(404, f"there is no file '{name}'.")
+    return found
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+def _asked(request: Request, shop: Shop, **more: str) -> Asked:
+    pairs = [*request.query_params.multi_items(), *more.items()]
+    return read_address(pairs, weights_of(shop.store.snapshot))
+
+
+async def _body(request: Request, limit: int, megabytes: int) -> bytes:
+    content = bytearray()
+    async for block in request.stream():
+        content += block
+        if len(content) > limit:
+            raise Problem(413, f"a picture may have {megabytes} MB; give a smaller one.")
+    return bytes(content)
+
+
+async def _failure(request: Request, error: SosieError) -> Response:
+    page = Page.of(request)
+    status = 404 if isinstance(error, QuestionError) and request.url.path.startswith("/p") else status_of(error)
+    if page.wants_json or request.method != "GET":
+        return page.json({"type": "about:blank", "title": "", "status": status, "detail": str(error)}, status)
+    heading = page.words("error.missing" if status == 404 else "search.wrong")
+    template = "error_part.html.j2" if "part" in request.query_params else "error.html.j2"
+    return await page.html(template, "", status, heading=heading, detail=str(error))
