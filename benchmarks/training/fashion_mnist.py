@@ -19,8 +19,10 @@ def measure(bench: Bench) -> None:
     if not any(folder.is_dir() for folder in folders):
         sosie(f"demo fashion --folder {WORK}")
     folder = next(folder for folder in folders if folder.is_dir())
-    options = f"--ignore category --ignore label --vectors pca={principal(folder)}"
-    store = bench.store("fashion", folder, options)  # the demonstration's, brought up to date, where it was built
+    settings = WORK / "tiny.toml"
+    settings.write_text("[signals.image]\nenabled = false\n", encoding="utf-8")  # the pretrained network is not asked
+    options = f"--config {settings} --ignore category --ignore label --vectors pca={principal(folder)}"
+    store = bench.store("tiny", folder, options)
 
     asked = [Question("same article", TEST, bar=0.935, published=PUBLISHED)]
     bench.train("tiny-pictures", store, f"--recipe tiny-pictures {TEST}", asked)

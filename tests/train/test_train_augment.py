@@ -20,6 +20,8 @@ from sosie.train.augment import (
     plain,
     two_views,
 )
+from sosie.train.inputs import Pictures
+from sosie.train.recipe import Recipe
 
 EVERYTHING = Augmentation(
     crop=0.3,
@@ -291,3 +293,21 @@ def test_whatever_is_set_pictures_are_pictures(
     assert math.isfinite(out.sum().item())
     assert out.min() >= -0.01
     assert out.max() <= 255.01
+
+
+def test_pictures_settle_at_the_end_of_a_course():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
+    recipe = Recipe(sizes=(8, 16), epochs=4, settle=1, augmentation=Augmentation(padding=0.25))
+    inputs = Pictures(pixels, recipe)
+
+    def drawn(epoch, of=inputs):
+        return of.learning(of.fetch(np.arange(6)), epoch, torch.Generator().manual_seed(1))["pixels"]
+
+    assert [drawn(epoch).shape[1] for epoch in range(4)] == [8, 8, 16, 16]
+    as_they_are = torch.from_numpy(pixels).float()
+    assert torch.equal(drawn(3), as_they_are)
+    assert not torch.equal(drawn(2), as_they_are)
+    shorter = inputs.following(recipe.model_copy(update={"epochs": 2}))
+    assert torch.equal(drawn(1, shorter), as_they_are)
+    views = inputs.following(recipe.model_copy(update={"views": 1.0}))  # both would be the same picture
+    assert not torch.equal(drawn(3, views), as_they_are)

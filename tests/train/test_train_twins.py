@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from toy_shop import KINDS, RECIPE, kind, quiet, shop, truth_of
 
-from sosie.train.augment import NONE
 from sosie.train.course import course_of
 from sosie.train.inputs import Pictures, Vectors
 from sosie.train.lessons import lesson_of
 from sosie.train.material import gather
+from sosie.train.recipe import Recipe
 from sosie.train.twins import looks_of
 
 
@@ -20,7 +20,7 @@ def test_nearly_identical_pictures():
     pictures = coarse.repeat(10, 1).repeat(10, 2)
     noisy = np.clip(pictures[:2].astype(int) + draw.integers(-6, 7, pictures[:2].shape), 0, 255).astype(np.uint8)
     pixels = np.concatenate([pictures, noisy, noisy[:1, ::-1]])
-    inputs = Pictures(np.ascontiguousarray(pixels), NONE, [80], 80)
+    inputs = Pictures(np.ascontiguousarray(pixels), Recipe(sizes=(80,)))
     looks = looks_of(inputs, np.arange(7))
     assert (looks[0], looks[1]) == (looks[4], looks[5])
     assert len(set(looks.tolist())) == 5  # the mirrored one is another

@@ -82,7 +82,7 @@ def _looks(judge: LookJudge, material: Material, recipe: Recipe, embed: Embed, d
     photos = material.looks if len(material.looks) else np.full(len(judge.looks), -1)
     items = np.where(photos >= 0, photos, _items(material, judge.looks))
     vectors = np.zeros((len(items), dim), np.float32)
-    for chosen, inputs in ((photos >= 0, None), (photos < 0, Looks(material.inputs, recipe.epochs))):
+    for chosen, inputs in ((photos >= 0, None), (photos < 0, Looks(material.inputs, max(recipe.augmented - 1, 0)))):
         chosen = chosen & material.good[items]
         if chosen.any():
             vectors[chosen] = embed(items[chosen], inputs)

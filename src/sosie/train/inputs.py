@@ -17,7 +17,8 @@ from sosie.encoders.pictures import read_pictures
 from sosie.engine.encode import encode_products
 from sosie.errors import TrainingError
 from sosie.store import Snapshot, VectorCache
-from sosie.train.augment import Augmentation, augment_pictures, plain
+from sosie.train.augment import augment_pictures, plain
+from sosie.train.recipe import Recipe
 from sosie.types import Encoder, Mask, Matrix, Progress, Rows
 
 WORDS = frozenset({"text", "words", "reviews", "category", "attributes", "price"})  # what is told, not seen
@@ -43,20 +44,27 @@ class Inputs(Protocol):
 class Pictures:
     """Middle squares of pictures, decoded once into a file that is mapped: (items, side, side, 3) uint8."""
 
-    def __init__(self, pixels: NDArray[np.uint8], augmentation: Augmentation, sizes: Sequence[int], size: int) -> None:
-        self._pixels, self._augmentation, self._sizes, self._size = pixels, augmentation, sizes, size
+    def __init__(self, pixels: NDArray[np.uint8], recipe: Recipe) -> None:
+        self._pixels, self._recipe = pixels, recipe
+
+    def following(self, recipe: Recipe) -> "Pictures":
+        """The same pictures, drawn as another recipe says."""
+        return Pictures(self._pixels, recipe)
 
     def fetch(self, items: Rows) -> Tensors:
         """Pixels as they were decoded."""
         return {"pixels": torch.from_numpy(self._pixels[items])}
 
     def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
-        """Augmented, at the size of the epoch."""
-        return {"pixels": augment_pictures(fetched["pixels"], self._sizes[epoch], self._augmentation, generator)}
+        """Augmented, at the size of the epoch; as they are, where they settle."""
+        size, pixels = self._recipe.size_at(epoch), fetched["pixels"]
+        if epoch >= self._recipe.augmented:
+            return {"pixels": plain(pixels, size)}
+        return {"pixels": augment_pictures(pixels, size, self._recipe.augmentation, generator)}
 
     def plain(self, fetched: Tensors) -> Tensors:
         """Resized, at the final size."""
-        return {"pixels": plain(fetched["pixels"], self._size)}
+        return {"pixels": plain(fetched["pixels"], self._recipe.final_size)}
 
 
 class Maps:
@@ -121,10 +129,10 @@ class OneSide:
 
 
 class Looks:
-    """Another look at each item, the same whenever asked: drawn by the augmentation of the last epoch."""
+    """Another look at each item, the same whenever asked: drawn by the augmentation of an epoch."""
 
-    def __init__(self, inputs: Inputs, epochs: int) -> None:
-        self._inputs, self._epoch = inputs, epochs - 1
+    def __init__(self, inputs: Inputs, epoch: int) -> None:
+        self._inputs, self._epoch = inputs, epoch
 
     def fetch(self, items: Rows) -> Tensors:
         """As it is kept."""

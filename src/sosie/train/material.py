@@ -137,8 +137,7 @@ def _pictures(
     problems: dict[str, str] = {}
     pixels, good = decode(refs, side, folder, problems, progress)
     notes += [f"pictures that can't be read are left out: {why}" for why in list(problems.values())[:3]]
-    sizes = [recipe.size_at(epoch) for epoch in range(recipe.epochs)]
-    return Pictures(pixels, recipe.augmentation, sizes, recipe.final_size), good
+    return Pictures(pixels, recipe), good
 
 
 def photos_of(snapshot: Snapshot, rows: Rows, most: int) -> list[tuple[str, ...]]:

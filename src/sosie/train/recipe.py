@@ -67,6 +67,7 @@ class Recipe(Settings):
     mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
     augmentation: Augmentation = NONE
+    settle: Annotated[int, Field(ge=0)] = 0  # last epochs, in which pictures are as they are; none where `views` learn
     clusters: ClusterSettings | None = None  # that are found, learnt, and found again; labels then only judge
 
     photos: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, at most, that are learnt from as alike
@@ -104,6 +105,11 @@ class Recipe(Settings):
     def final_size(self) -> int:
         """Pixels a side that the trained network sees."""
         return self.size or self.sizes[-1]
+
+    @property
+    def augmented(self) -> int:
+        """Epochs in which pictures are drawn anew, from the first on."""
+        return self.epochs if self.views else max(self.epochs - self.settle, 0)
 
     def size_at(self, epoch: int) -> int:
         """Pixels a side of an epoch's pictures."""

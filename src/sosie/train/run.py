@@ -30,7 +30,7 @@ from sosie.train.course import course_of, sample_of
 from sosie.train.finish import write_model
 from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, embed, fit
 from sosie.train.grouping import Found, Grouped, write_groups
-from sosie.train.inputs import Vectors
+from sosie.train.inputs import Pictures, Vectors
 from sosie.train.judging import Beside
 from sosie.train.learner import NotANumberError
 from sosie.train.lesson import Lesson
@@ -79,7 +79,10 @@ class Run:
         network = make_network(recipe, self.material.parts, sample_of(self.material))
         if recipe.start:
             begin_from(network, recipe)
-        network, inputs = from_maps(network, recipe, self.material.inputs)
+        inputs = self.material.inputs
+        if isinstance(inputs, Pictures):
+            inputs = inputs.following(recipe)  # its epochs may be fewer than those of the recipe that was asked for
+        network, inputs = from_maps(network, recipe, inputs)
         return network, course_of(self.lesson, replace(self.material, inputs=inputs), recipe, self.folder, self.key)
 
 
