@@ -16,7 +16,7 @@ from bench import WORK, Bench
 from filelock import FileLock
 from table import page
 
-NAMES = ("grocery", "clothing", "fashion_mnist", "texts", "distilled", "transfer", "clusters")
+NAMES = ("grocery", "clothing", "fashion_mnist", "myntra", "texts", "distilled", "transfer", "clusters")
 RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "learn.json"
 
