@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from sosie.config import Serving
-from sosie.web import asking, state
+from sosie.web import asking, looking, state
 from sosie.web.problems import add_problems
 from sosie.web.shop import Shop
 
@@ -36,6 +36,7 @@ def create_app(store: Path, serving: Serving | None = None) -> FastAPI:
     add_problems(app)
     app.include_router(state.router)
     app.include_router(asking.router)
+    app.include_router(looking.router)
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module
 

@@ -1,0 +1,51 @@
+"""A little shop behind the service: built once, copied where a test writes to it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import sosie
+from sosie.config import Serving
+from sosie.web.app import create_app
+
+sys.path.append(str(Path(__file__).parents[1] / "engine"))
+
+from little_shop import catalogue
+
+
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory):
+    """Thirty products of three kinds and five colours, with pictures."""
+    folder = tmp_path_factory.mktemp("shop")
+    changes = {"p7": {"brand": "<script>alert(1)</script>"}, "p8": {"brand": "Acme"}}
+    sosie.build(catalogue(folder, **changes), folder / "store")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(shop_folder):
+    """The store, to be read only."""
+    return shop_folder / "store"
+
+
+@pytest.fixture
+def own_store(store, tmp_path):
+    """A copy of the store, to be written to."""
+    return Path(shutil.copytree(store, tmp_path / "store"))
+
+
+@pytest.fixture
+def client(store):
+    """A client of the service on this machine, without keys."""
+    yield from serve(store)
+
+
+def serve(store, **settings):
+    """A client of a service with such settings."""
+    from starlette.testclient import TestClient
+
+    app = create_app(store, Serving(**settings))
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client
