@@ -214,7 +214,7 @@ def test_problems(client, method, path, json, status, said):
             b'{"text": "a", "weights": {"image": NaN}}',
             "application/json",
             422,
-            "weights.image: Input should be a finite number",
+            "weights.image: Input should be a finite",
         ),
         (b"text=a", "application/x-www-form-urlencoded", 415, "application/json"),
         (b"<a/>", "text/xml", 415, "application/json"),

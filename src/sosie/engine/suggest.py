@@ -139,10 +139,8 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _named(snapshot: "Snapshot", kind: str) -> Iterable[str]:
     """Distinct brands, or category paths."""
     said: dict[str, None] = {}
-    for columns in (snapshot.generation.columns, snapshot.delta.columns):
-        if kind in columns:
-            for entry in columns[kind].vocabulary or ():
-                said.update(dict.fromkeys(entry.split(" | ") if kind == "category" else (entry,)))
+    for entry in snapshot.columns[kind].vocabulary or ():
+        said.update(dict.fromkeys(entry.split(" | ") if kind == "category" else (entry,)))
     return said
 
 
