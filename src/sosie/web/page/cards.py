@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
 from sosie.pages.reasons import why
@@ -9,8 +10,11 @@ from sosie.pages.render import money
 from sosie.pages.signals import Segment, bar, depth, page_signals
 from sosie.pages.signals import Signal as Drawn
 from sosie.types import Hit, Product
+from sosie.web.page.judgements import Judged, key_of
 from sosie.web.page.pictures import Shown, shown
 from sosie.web.page.words import Words
+
+NOTHING: Judged = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Told:
     missing: str
     variants: int
     pinned: bool
+    beside: str  # the address where it is compared with the product asked about; "" where none is
+    judged: float | None  # what somebody said of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,13 @@ class Tell:
     words: Words
     signals: Sequence[Drawn]
     below: float
+    judged: Judged
+    text: str = ""
 
     @classmethod
-    def of(cls, hits: Sequence[Hit], words: Words) -> "Tell":
-        """The scale of some hits."""
-        return cls(words, page_signals(hits), depth(hits))
+    def of(cls, hits: Sequence[Hit], words: Words, judged: Judged = NOTHING, text: str = "") -> "Tell":
+        """The scale of some hits, and what was `judged` of such: of pairs, or of the words `text`."""
+        return cls(words, page_signals(hits), depth(hits), judged, text)
 
     @property
     def zero(self) -> float:
@@ -89,6 +97,10 @@ class Tell:
             else "",
             variants=len(hit.variants),
             pinned=getattr(hit, "pinned", False),
+            beside=product_address(asked.id, words, beside=hit.product.id) + "#compared" if asked is not None else "",
+            judged=self.judged.get(
+                key_of("pairs", asked.id, hit.product.id) if asked is not None else (self.text, hit.product.id)
+            ),
         )
 
 

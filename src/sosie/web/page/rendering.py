@@ -59,6 +59,11 @@ class Page:
         """An address that keeps the language which was asked for."""
         return f"{path}?lang={self.words.asked}" if self.words.asked else path
 
+    def search(self, **fields: str) -> str:
+        """The address of a search, in the language which was asked for."""
+        named = {**fields, "lang": self.words.asked}
+        return f"/?{urlencode([(name, value) for name, value in named.items() if value])}"
+
     def _here(self, **changes: str) -> str:
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name not in changes]
         path = self.request.scope.get("raw_path", b"/").decode("ascii").partition("?")[0]
@@ -74,6 +79,7 @@ class Page:
                 .render(
                     t=self.words,
                     link=self.link,
+                    search=self.search,
                     views=VIEWS.items(),
                     view_name=name,
                     translated=self._here(lang=self.words("other_code")),

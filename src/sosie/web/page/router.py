@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
@@ -11,9 +12,11 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sosie.errors import PictureError, QuestionError, SosieError
 from sosie.web.page.address import Asked, read_address
+from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
 from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
+from sosie.web.page.product import product_view
 from sosie.web.page.rendering import FOREVER, Page, static_file
-from sosie.web.page.search import search, weights_of
+from sosie.web.page.search import rows_of, search, weights_of
 from sosie.web.problems import Problem, status_of
 from sosie.web.shop import Shop
 
@@ -49,6 +52,39 @@ async def search_view(request: Request) -> Response:
         return page.json(view.as_json())
     template = "search_part.html.j2" if "part" in request.query_params else "search.html.j2"
     return await page.html(template, "search", view=view)
+
+
+@router.get("/products/{id:path}")
+async def product_page(request: Request, id: str, beside: str = "") -> Response:
+    """A product, what looks like it, and how it compares with another."""
+    page = Page.of(request)
+    view = await product_view(_shop(request), id, beside, page.words)
+    return page.json(view.as_json()) if page.wants_json else await page.html("product.html.j2", "", view=view)
+
+
+@router.post("/judgements")
+async def keep_judgement(request: Request) -> Response:
+    """Keep what somebody says of a hit; a form leads back to where it was said."""
+    from_here(request)
+    form = await request.form(max_files=0, max_fields=10)
+    kind, first, second, grade = (str(form.get(name, "")).strip() for name in ("kind", "first", "second", "grade"))
+    shop = _shop(request)
+    if kind not in HEADS or grade not in ("", "0", "1"):
+        raise QuestionError("a judgement has a kind (pairs or words) and a grade: 1, 0, or none to take it back.")
+    rows_of(shop.store.snapshot, (first, second) if kind == "pairs" else (second,))
+    await run_in_threadpool(judge, shop.store.folder, kind, first, second, float(grade) if grade else None)
+    page = Page.of(request)
+    return page.json({"grade": float(grade) if grade else None}) if page.wants_json else _back(request)
+
+
+@router.get("/judgements/{kind}.csv")
+async def judgements(request: Request, kind: str) -> Response:
+    """What was said of hits, as `sosie evaluate` and `sosie train` read it."""
+    if kind not in HEADS:
+        raise Problem(404, f"there are no judgements of the kind '{kind}'; there are {', '.join(HEADS)}.")
+    content = as_csv(kind, await run_in_threadpool(read_judgements, _shop(request).store.folder, kind))
+    named = {"Content-Disposition": f'attachment; filename="{kind}.csv"', "Cache-Control": "no-cache"}
+    return Response(content, headers=named, media_type="text/csv; charset=utf-8")
 
 
 @router.post("/pictures")
@@ -102,6 +138,20 @@ async def static(version: str, name: str) -> Response:
     if found is None:
         raise Problem(404, f"there is no file '{name}'.")
     return found
+
+
+def from_here(request: Request) -> None:
+    """See that a change was asked for by a page of this very service. Raises Problem: 403."""
+    origin = request.headers.get("origin", "")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host", "")):
+        raise Problem(403, "this was asked for by another site's page; do it on this one.")
+
+
+def _back(request: Request) -> Response:
+    came = urlsplit(request.headers.get("referer", ""))
+    path = came.path if came.netloc == request.headers.get("host", "") and came.path.startswith("/") else "/"
+    return RedirectResponse("/" + path.lstrip("/") + (f"?{came.query}" if came.query else ""), 303)
 
 
 def _shop(request: Request) -> Shop:

@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from sosie.engine.plain import hit_as_json
 from sosie.engine.questions import EXACT, Answer
 from sosie.errors import QuestionError
 from sosie.pages.render import money
@@ -16,8 +15,10 @@ from sosie.types import Hit, Product, Query
 from sosie.web.page.address import LIMIT, MOST, Asked
 from sosie.web.page.cards import Card, Tell, Told, card, cards
 from sosie.web.page.facets import Narrowed, narrow
-from sosie.web.page.pictures import asked_file, shown
+from sosie.web.page.judgements import read_judgements
+from sosie.web.page.pictures import asked_file
 from sosie.web.page.words import Words
+from sosie.web.replies import told_hit
 from sosie.web.shop import Shop
 
 SLIDER = 4.0  # where sliders end, unless the store's own weight lies beyond half of it
@@ -78,11 +79,13 @@ class Search:
     price_high: str
     more: str
     own: Sequence[Hit]  # the hits themselves
+    alone: Product | None  # the product asked about, where it is all that is asked
+    judgeable: str  # the kind of judgement that the hits can be given, "" for none
 
     def as_json(self) -> dict[str, object]:
         """The same as plain values; products to begin with have an id and a title only."""
         return {
-            "hits": [_plain(hit) for hit in self.own],
+            "hits": [told_hit(hit, self.alone, explain=True) for hit in self.own],
             "products": [{"id": one.id, "title": one.title} for one in self.begin],
             "limit": self.asked.limit,
             "total": self.total,
@@ -110,7 +113,9 @@ async def search(shop: Shop, asked: Asked, words: Words) -> Search:
     products = snapshot.products(rows_of(snapshot, (*asked.like, *asked.unlike)))
     known = {product.id: product for product in products}
     alone = known[asked.like[0]] if _is_one(asked) else None
-    tell = Tell.of(answer.hits, words)
+    judgeable = "pairs" if alone else "words" if _is_words(asked) else ""
+    judged = await shop.run(partial(read_judgements, shop.store.folder, judgeable)) if judgeable else {}
+    tell = Tell.of(answer.hits, words, judged, asked.text)
     going_on = len(answer.hits) == asked.limit or (asked.filters and len(begin) == asked.limit)
     prices = narrowed.prices
     return Search(
@@ -130,6 +135,8 @@ async def search(shop: Shop, asked: Asked, words: Words) -> Search:
         price_high=money(prices.high, prices.currency) if prices else "",
         more=asked.but(limit=min(asked.limit + LIMIT, MOST)).address() if going_on and asked.limit < MOST else "",
         own=answer.hits,
+        alone=alone,
+        judgeable=judgeable,
     )
 
 
@@ -169,6 +176,10 @@ def rows_of(snapshot: Snapshot, ids: Sequence[str]) -> list[int]:
 
 def _is_one(asked: Asked) -> bool:
     return len(asked.like) == 1 and not (asked.unlike or asked.text or asked.picture)
+
+
+def _is_words(asked: Asked) -> bool:
+    return bool(asked.text) and not (asked.like or asked.unlike or asked.picture)
 
 
 def _to_begin(snapshot: Snapshot, narrowed: Narrowed, asked: Asked) -> list[Product]:
@@ -245,12 +256,6 @@ def _bars(narrowed: Narrowed, asked: Asked) -> list[Bar]:
         )
         for at, count in enumerate(prices.bins)
     ]
-
-
-def _plain(hit: Hit) -> dict[str, object]:
-    """A hit as the API has it; pictures by their addresses."""
-    pictures = [one.at(640) for at in range(len(hit.product.images)) if (one := shown(hit.product, at))]
-    return hit_as_json(hit) | {"images": pictures}
 
 
 def _gathered(pairs: Sequence[tuple[str, str]]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 // Search without loading the page anew: the address stays the state, the server renders every answer.
 import { choosePhotos } from "./photo.js";
 import { glide } from "./glide.js";
+import "./thumbs.js";
 
 const form = document.getElementById("ask");
 const main = document.getElementById("main");
