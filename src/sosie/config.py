@@ -163,7 +163,7 @@ class Serving(Settings):
     picture_mb: Annotated[int, Field(ge=1, le=1024)] = 20
     picture_megapixels: Annotated[int, Field(ge=1, le=1000)] = 50
     ids: Annotated[int, Field(ge=1, le=10_000)] = 100  # of products that one question names
-    log_questions: bool = False  # words and ids that were asked about, in the log
+    log_questions: bool = False  # addresses with the ids and filters asked for, in the log
 
 
 class Config(Settings):

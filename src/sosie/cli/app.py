@@ -30,6 +30,7 @@ for verb in (
     health.calibrate,
     health.health,
     serving.serve,
+    serving.key,
     building.rollback,
 ):
     app.command()(verb)

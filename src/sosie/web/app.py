@@ -7,9 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from sosie.config import Serving
-from sosie.web import asking, looking, state
+from sosie.web import asking, describing, entering, looking, state
+from sosie.web.gate import Gate
+from sosie.web.metrics import Metrics
 from sosie.web.problems import add_problems
 from sosie.web.shop import Shop
 
@@ -32,11 +36,21 @@ def create_app(store: Path, serving: Serving | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    app.state.shop = shop
+    app.state.shop, app.state.metrics = shop, Metrics(shop)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=4)
+    app.add_middleware(Gate, shop=shop, metrics=app.state.metrics)
+    if shop.settings.origins:  # outermost: what a browser asks beforehand has no key, and problems are shown to it, too
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(shop.settings.origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Api-Key", "X-Request-Id", "If-None-Match"],
+            expose_headers=["ETag", "X-Request-Id", "Retry-After"],
+            max_age=3_600,
+        )
     add_problems(app)
-    app.include_router(state.router)
-    app.include_router(asking.router)
-    app.include_router(looking.router)
+    for routes in (state, asking, looking, describing, entering):
+        app.include_router(routes.router)
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module
 

@@ -71,10 +71,6 @@ def add_problems(app: FastAPI) -> None:
         }.get(error.status_code, str(error.detail))
         return problem(error.status_code, detail, request_id=_id(request), headers=error.headers)
 
-    @app.exception_handler(Exception)
-    async def failed(request: Request, error: Exception) -> Response:
-        return problem(500, f"something failed here; the log says what, under {_id(request)}.", request_id=_id(request))
-
 
 def _id(request: Request) -> str:
     return str(request.scope.get("request_id", ""))

@@ -1,19 +1,26 @@
-"""How the service is: alive, ready."""
+"""How the service is: alive, ready, and in numbers."""
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-router = APIRouter()
+router = APIRouter(tags=["operation"])
 
 
-@router.get("/health", tags=["operation"])
+@router.get("/health")
 async def health() -> Response:
     """The process lives."""
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/ready", tags=["operation"])
+@router.get("/ready")
 async def ready(request: Request) -> Response:
     """The store is open and answers."""
     snapshot = request.app.state.shop.store.snapshot
     return JSONResponse({"status": "ready", "version": snapshot.version, "products": int(snapshot.alive.sum())})
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Counts and gauges for Prometheus."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
