@@ -17,6 +17,7 @@ from sosie.pages.render import address, money
 from sosie.pages.signals import signal_css
 from sosie.store import Snapshot
 from sosie.types import Hit, Product, Query
+from sosie.web.asking import check_ids
 from sosie.web.page.cards import Card, Tell, Told, card, cards
 from sosie.web.page.judgements import read_judgements
 from sosie.web.page.pictures import Shown, shown
@@ -107,8 +108,12 @@ class ProductView:
 
 
 async def product_view(shop: Shop, id: str, beside: str, words: Words) -> ProductView:
-    """Everything about a product, and `beside` which it is compared, "" for none. Raises QuestionError."""
+    """Everything about a product, and `beside` which it is compared, "" for none.
+
+    Raises Problem: 404 for an unknown id; QuestionError.
+    """
     snapshot = shop.store.snapshot
+    check_ids(snapshot, (id, beside) if beside else (id,), 404)
     product = snapshot.products(rows_of(snapshot, [id]))[0]
     signals = [name for name in signal_css(snapshot.signals) if name != PATCHES]
     queries = [Query(like=(id,), limit=HITS, variants=True), *(_only(id, one, signals) for one in signals)]

@@ -1,4 +1,4 @@
-"""Views as HTML or JSON, static files under an address that changes with them, and what a page may load."""
+"""Views as HTML or JSON, and static files under an address that changes with them."""
 
 import mimetypes
 from collections.abc import Mapping
@@ -22,17 +22,7 @@ if TYPE_CHECKING:
 
 VIEWS: Mapping[str, str] = {"search": "/"}  # name and address of each view in the menu
 FOREVER = "public, max-age=31536000, immutable"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-cache",
-    "Vary": "Accept, Accept-Language",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
+HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +127,4 @@ def static_file(name: str) -> Response | None:
     if content is None:
         return None
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
-    headers = {"Cache-Control": FOREVER, "X-Content-Type-Options": "nosniff"}
-    return Response(content, 200, headers, kind or "application/octet-stream")
+    return Response(content, 200, {"Cache-Control": FOREVER}, kind or "application/octet-stream")

@@ -11,6 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sosie.errors import PictureError, QuestionError, SosieError
+from sosie.web.asking import check_ids
 from sosie.web.page.address import Asked, read_address
 from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
 from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
@@ -65,7 +66,6 @@ async def product_page(request: Request, id: str, beside: str = "") -> Response:
 @router.post("/judgements")
 async def keep_judgement(request: Request) -> Response:
     """Keep what somebody says of a hit; a form leads back to where it was said."""
-    from_here(request)
     form = await request.form(max_files=0, max_fields=10)
     kind, first, second, grade = (str(form.get(name, "")).strip() for name in ("kind", "first", "second", "grade"))
     shop = _shop(request)
@@ -123,6 +123,7 @@ async def asked_picture(request: Request, name: str) -> Response:
 async def product_picture(request: Request, number: int, id: str, w: int = WIDTHS[1], v: str = "") -> Response:
     """A product's picture in one of the sizes that there are."""
     shop = _shop(request)
+    check_ids(shop.store.snapshot, (id,), 404)
     product = shop.store[id]
     if not 0 <= number < len(product.images):
         raise Problem(404, f"product '{id}' has {len(product.images)} pictures; there is no number {number}.")
@@ -138,14 +139,6 @@ async def static(version: str, name: str) -> Response:
     if found is None:
         raise Problem(404, f"there is no file '{name}'.")
     return found
-
-
-def from_here(request: Request) -> None:
-    """See that a change was asked for by a page of this very service. Raises Problem: 403."""
-    origin = request.headers.get("origin", "")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("host", "")):
-        raise Problem(403, "this was asked for by another site's page; do it on this one.")
 
 
 def _back(request: Request) -> Response:
@@ -175,7 +168,7 @@ async def _body(request: Request, limit: int, megabytes: int) -> bytes:
 
 async def _failure(request: Request, error: SosieError) -> Response:
     page = Page.of(request)
-    status = 404 if isinstance(error, QuestionError) and request.url.path.startswith("/p") else status_of(error)
+    status = status_of(error)
     if page.wants_json or request.method != "GET":
         return page.json({"type": "about:blank", "title": "", "status": status, "detail": str(error)}, status)
     heading = page.words("error.missing" if status == 404 else "search.wrong")
