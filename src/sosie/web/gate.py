@@ -18,14 +18,14 @@ from sosie.errors import SosieError
 from sosie.web.bodies import KB, MB
 from sosie.web.entering import COOKIE
 from sosie.web.keys import Key, KeyRing, Role
-from sosie.web.logs import make_log
+from sosie.web.logs import make_log, standard_error
 from sosie.web.metrics import Metrics
 from sosie.web.problems import Problem, problem, status_of
 from sosie.web.rates import Rates
 from sosie.web.shop import Shop
 
 OPEN = {"/health", "/ready", "/enter", "/docs/service.css"}  # answered without a key
-READING = {"/v1/search", "/v1/similarity"}  # POSTs that change nothing
+READING = {"/v1/search", "/v1/similarity", "/pictures"}  # POSTs that change nothing that is asked about
 ADMIN = {"/v1/rollback"}
 STREAMED = {"/v1/products:import"}  # bodies of any length, taken piece by piece
 ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -34,6 +34,7 @@ POLICY = (
     "font-src 'self'; manifest-src 'self'; worker-src 'self' blob:; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'"
 )
+FLUSHED = 0.5  # seconds until a line is written, at most
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="sosie"'}
 LOCAL = {"localhost", "127.0.0.1", "::1", ""}
 
@@ -51,7 +52,9 @@ class Gate:
         self._keys = KeyRing(shop.store.folder) if keys_needed(shop.settings) else None
         self._rates = Rates(shop.settings.rate, shop.settings.burst)
         self._names = {name.casefold() for name in (*shop.settings.hosts, shop.settings.host)} | LOCAL
-        self._log = make_log()
+        self._lines = standard_error()
+        self._log = make_log(self._lines)
+        self._flushing = False
         self._safe = _safe_headers(shop.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +62,7 @@ class Gate:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
+                self._lines.flush()
             return
         started = time.perf_counter()
         headers = Headers(scope=scope)
@@ -182,6 +186,13 @@ class Gate:
             by=key.name if key is not None else None,
             **more,
         )
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_later(FLUSHED, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._lines.flush()
 
 
 def role_for(method: str, path: str) -> Role:
