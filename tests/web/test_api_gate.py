@@ -9,7 +9,6 @@ from conftest import serve
 from sosie.errors import StoreError
 from sosie.web import gate
 from sosie.web.keys import FILE, add_key, list_keys, revoke_key
-from sosie.web.logs import make_log
 from sosie.web.rates import Rates
 
 SIMILAR = "/v1/products/p0/similar"
@@ -215,7 +214,7 @@ class TestLogs:
     @pytest.fixture
     def lines(self, monkeypatch):
         stream = io.BytesIO()
-        monkeypatch.setattr(gate, "make_log", lambda: make_log(stream))
+        monkeypatch.setattr(gate, "standard_error", lambda: stream)
         return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
     def test_a_line_a_request(self, store, lines):

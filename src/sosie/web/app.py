@@ -1,5 +1,6 @@
 """The application: routes, errors, and what opens and closes with it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -24,7 +25,9 @@ def create_app(store: Path, serving: Serving | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(shop.warm())
         yield
+        warming.cancel()
         shop.close()
 
     app = FastAPI(

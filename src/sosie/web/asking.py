@@ -4,10 +4,8 @@ import time
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
-from fastapi import Query as InQuery
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from sosie.engine.pair import score_pair
@@ -18,10 +16,10 @@ from sosie.scoring import read_weights
 from sosie.store import Snapshot
 from sosie.types import Hit, Query
 from sosie.web import examples
-from sosie.web.bodies import Form, parsed_fields, read_form, read_json
+from sosie.web.bodies import Form, parsed_fields, read_form, read_json, read_query
 from sosie.web.problems import Problem
 from sosie.web.replies import offset_of, reply, state_of, tag_of, told_answer, told_hit, unchanged
-from sosie.web.schemas import PairQuestion, Question, SearchQuestion, SimilarQuestion, body
+from sosie.web.schemas import PairQuestion, Question, SearchQuestion, SimilarQuestion, body, parameters
 from sosie.web.shop import Shop
 
 router = APIRouter(prefix="/v1", tags=["questions"])
@@ -29,14 +27,12 @@ TOLD = ("score", "parts", "missing", "likely", "reasons")  # of a pair
 WIDER = 4  # times as many hits are looked at when those of one answer fill too few groups
 
 
-@router.get("/products/{id:path}/similar", responses=examples.ANSWER)
-async def similar(
-    request: Request,
-    id: Annotated[str, Path(description="Id of a product.")],
-    question: Annotated[SimilarQuestion, InQuery()],
-) -> Response:
+@router.get("/products/{id:path}/similar", responses=examples.ANSWER, openapi_extra=parameters(SimilarQuestion, "id"))
+async def similar(request: Request) -> Response:
     """Look-alikes of a product, best first."""
     shop: Shop = request.app.state.shop
+    id: str = request.path_params["id"]
+    question = read_query(request, SimilarQuestion)
     state = state_of(shop)
     tag = tag_of(request, state)
     if known := unchanged(request, tag):

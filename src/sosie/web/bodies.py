@@ -1,4 +1,4 @@
-"""Bodies read and checked: JSON, or a form with a picture."""
+"""Queries and bodies read and checked: JSON, or a form with a picture."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +35,19 @@ class Form:
         if self.picture is not None:
             with suppress(OSError):
                 self.picture.unlink()
+
+
+def read_query(request: Request, model: type[M]) -> M:
+    """The parameters of an address as a model of them. Raises RequestValidationError.
+
+    FastAPI would do the same; for the quickest questions that would take half of their time.
+    """
+    fields = request.query_params
+    if len(fields) != len(fields.multi_items()):
+        names = [name for name, _ in fields.multi_items()]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Problem(422, f"{twice}: is said more than once.")
+    return parsed_fields(model, dict(fields))
 
 
 async def read_json(request: Request, model: type[M], serving: Serving) -> M:

@@ -7,13 +7,19 @@ import orjson
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+KEPT = 64 * 1024  # bytes of lines that are written together
 SECRET = {"authorization", "key", "cookie", "x-api-key"}
 
 
-def make_log(stream: BinaryIO | None = None) -> FilteringBoundLogger:
+def standard_error() -> BinaryIO:
+    """Standard error, written in blocks: one call of the system for each request would hold up the others."""
+    return open(sys.stderr.fileno(), "wb", buffering=KEPT, closefd=False)
+
+
+def make_log(stream: BinaryIO) -> FilteringBoundLogger:
     """A log of its own: time, level, event and what belongs to it; never what tells a key."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.BytesLogger(stream or sys.stderr.buffer),
+        _Lines(stream),
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         processors=[
             structlog.processors.add_log_level,
@@ -25,6 +31,19 @@ def make_log(stream: BinaryIO | None = None) -> FilteringBoundLogger:
         cache_logger_on_first_use=True,
     )
     return logger
+
+
+class _Lines:
+    """Writes a line for each event, whatever its level."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: bytes) -> None:
+        """Write one."""
+        self._stream.write(line + b"\n")
+
+    info = error = msg
 
 
 def _without_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:

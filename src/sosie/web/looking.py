@@ -4,25 +4,26 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from fastapi import Query as InQuery
 from starlette.responses import Response
 
 from sosie.engine.suggest import suggest
 from sosie.web import examples
 from sosie.web.asking import check_ids
+from sosie.web.bodies import read_query
 from sosie.web.page.address import Asked
 from sosie.web.page.facets import Narrowed, narrow
 from sosie.web.replies import reply, state_of, tag_of, told_product, unchanged
-from sosie.web.schemas import FacetsQuestion, SuggestQuestion
+from sosie.web.schemas import FacetsQuestion, SuggestQuestion, parameters
 from sosie.web.shop import Shop
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
-@router.get("/facets", responses=examples.FACETS)
-async def facets(request: Request, question: Annotated[FacetsQuestion, InQuery()]) -> Response:
+@router.get("/facets", responses=examples.FACETS, openapi_extra=parameters(FacetsQuestion))
+async def facets(request: Request) -> Response:
     """How products are spread over fields, categories and prices: what can be narrowed by, with counts."""
     shop: Shop = request.app.state.shop
+    question = read_query(request, FacetsQuestion)
     tag = tag_of(request, state_of(shop))
     if known := unchanged(request, tag):
         return known
@@ -31,10 +32,11 @@ async def facets(request: Request, question: Annotated[FacetsQuestion, InQuery()
     return reply(_told(narrowed), {"ETag": tag, "Cache-Control": "no-cache"})
 
 
-@router.get("/suggest", responses=examples.SUGGEST)
-async def suggestions(request: Request, question: Annotated[SuggestQuestion, InQuery()]) -> Response:
+@router.get("/suggest", responses=examples.SUGGEST, openapi_extra=parameters(SuggestQuestion))
+async def suggestions(request: Request) -> Response:
     """Categories, brands and titles by the beginnings of their words; small typos are mended."""
     shop: Shop = request.app.state.shop
+    question = read_query(request, SuggestQuestion)
     found = await shop.run(partial(suggest, shop.store.snapshot, question.q, question.limit))
     told = [{"kind": one.kind, "text": one.text, **({"id": one.id} if one.id else {})} for one in found]
     return reply({"suggestions": told})

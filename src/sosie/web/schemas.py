@@ -8,6 +8,7 @@ from sosie.engine.questions import MOST
 
 LIMIT = 1_000  # hits of one answer; longer lists go on with a cursor
 Id = Annotated[str, Field(min_length=1, max_length=1_000)]
+PATH = {"id": "Id of a product."}
 Weight = Annotated[float, Field(ge=0, le=1_000)]
 
 
@@ -92,6 +93,20 @@ def body(model: type[BaseModel], *, picture: bool = False, example: Any = None) 
         form = {"type": "object", "properties": fields, "additionalProperties": False}
         content["multipart/form-data"] = {"schema": form}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def parameters(model: type[BaseModel], *path: str) -> dict[str, Any]:
+    """How OpenAPI describes a query that a route reads itself, and what stands in its path."""
+    schema = inlined(model)
+    required = schema.get("required", ())
+    told = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": PATH[name]}
+        for name in path
+    ]
+    for name, one in schema["properties"].items():
+        about = one.pop("description", "")
+        told.append({"name": name, "in": "query", "required": name in required, "schema": one, "description": about})
+    return {"parameters": told}
 
 
 def inlined(model: type[BaseModel]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sosie.config import Serving
+from sosie.engine.candidates import Candidates
 from sosie.engine.questions import Answer, Encoders, answer
 from sosie.engine.shop import Store
 from sosie.store import Snapshot
@@ -30,6 +31,7 @@ class Shop:
         threads = self.settings.threads or os.cpu_count() or 2
         self._desk = Desk(threads)
         self._most = self.settings.queue + threads
+        self.ready = False
         self.inside = 0  # questions being answered or waiting
 
     async def ask(self, query: Query, snapshot: Snapshot | None = None) -> Answer:
@@ -47,6 +49,13 @@ class Shop:
         """What `work` returns or raises, called in a thread of those that answer. Raises Problem as `ask` does."""
         async with self._admitted():
             return await self._desk.run(work)
+
+    async def warm(self) -> None:
+        """Open what the first questions need, so that these needn't wait for it: first the index, then the encoders."""
+        snapshot = self.store.snapshot
+        await self._desk.run(partial(Candidates.open, snapshot))
+        self.ready = True
+        await self.encoding.encode(snapshot, Query(text="warm"))
 
     def close(self) -> None:
         """Let the threads end once they have answered."""

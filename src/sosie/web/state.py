@@ -4,6 +4,9 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from sosie.web.problems import Problem
+from sosie.web.shop import Shop
+
 router = APIRouter(tags=["operation"])
 
 
@@ -16,7 +19,10 @@ async def health() -> Response:
 @router.get("/ready")
 async def ready(request: Request) -> Response:
     """The store is open and answers."""
-    snapshot = request.app.state.shop.store.snapshot
+    shop: Shop = request.app.state.shop
+    snapshot = shop.store.snapshot
+    if not shop.ready:
+        raise Problem(503, "the store is being opened; ask again in a second.", {"Retry-After": "1"})
     return JSONResponse({"status": "ready", "version": snapshot.version, "products": int(snapshot.alive.sum())})
 
 
