@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sosie.filters import evaluate, parse_filter
-from sosie.store.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder, JoinedColumns
+from sosie.store.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder
+from sosie.store.joined import Joined
 from sosie.store.records import encode_record, read_record
 from sosie.store.strings import StringsFile
 from sosie.types import Column, Product
@@ -22,6 +24,12 @@ def plain(column: Column) -> list[object]:
     if column.vocabulary is None:
         return [None if value != value else float(value) for value in column.values]
     return [None if code < 0 else column.vocabulary[code] for code in column.values]
+
+
+def joined_columns(base: Columns, *later: Product) -> Mapping[str, Column]:
+    joined = Joined(base)
+    joined.add([read_record(encode_record(product)) for product in later])
+    return joined.at(base.rows + len(later))
 
 
 A = Product(
@@ -94,16 +102,17 @@ def test_the_first_of_equal_names_counts() -> None:
 def test_a_delta_can_turn_numbers_into_texts() -> None:
     """The base's own words come back as they were written, not as numbers print."""
     base = columns_of(Product(id="a", attributes={"size": "38.0"}), Product(id="b"))
-    delta = columns_of(Product(id="c", attributes={"size": "XL"}), Product(id="d", attributes={"size": "38.0"}))
-    joined = JoinedColumns(base, delta)
+    delta = Product(id="c", attributes={"size": "XL"}), Product(id="d", attributes={"size": "38.0"})
+    joined = joined_columns(base, *delta)
     assert plain(base["size"]) == [38.0, None]
     assert plain(joined["size"]) == ["38.0", None, "XL", "38.0"]
 
 
 def test_a_vocabulary_without_new_words_is_the_same_object() -> None:
-    base, delta = columns_of(A, B), columns_of(Product(id="x", brand="Fern"))
-    assert JoinedColumns(base, delta)["brand"].vocabulary is base["brand"].vocabulary
-    assert JoinedColumns(base, delta).get("nothing") is None
+    base = columns_of(A, B)
+    joined = joined_columns(base, Product(id="x", brand="Fern"))
+    assert joined["brand"].vocabulary is base["brand"].vocabulary
+    assert joined.get("nothing") is None
 
 
 WORDS = st.sampled_from(["", "1", "2.50", "red", "blue"])
@@ -121,18 +130,34 @@ PRODUCTS = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
-@given(before=PRODUCTS, after=PRODUCTS)
+@given(
+    before=PRODUCTS, after=st.lists(PRODUCTS, max_size=4), asked=st.sets(st.sampled_from(["size", "brand", "label"]))
+)
 def test_joined_columns_are_those_of_all_rows(
-    tmp_path_factory: pytest.TempPathFactory, before: list[Product], after: list[Product]
+    tmp_path_factory: pytest.TempPathFactory, before: list[Product], after: list[list[Product]], asked: set[str]
 ) -> None:
+    """However the rows came, and whatever was asked for meanwhile."""
     folder = tmp_path_factory.mktemp("columns")
     columns_of(*before).save(folder)
-    joined = JoinedColumns(Columns.open(folder), columns_of(*after))
-    whole = columns_of(*before, *after)
-    assert set(joined) == set(whole)
-    for name in whole:
-        assert plain(joined[name]) == plain(whole[name])
-        assert joined[name].values.dtype == whole[name].values.dtype
+    growing = Joined(Columns.open(folder))
+    rows = list(before)
+    states = []
+    for some in after:
+        growing.add([read_record(encode_record(product)) for product in some])
+        rows += some
+        joined, whole = growing.at(len(rows)), columns_of(*rows)
+        for name in asked & set(whole):
+            assert plain(joined[name]) == plain(whole[name])
+        states.append((joined, whole))
+    if states:
+        joined, whole = states[-1]
+        for name in whole:
+            assert plain(joined[name]) == plain(whole[name])
+            assert joined[name].values.dtype == whole[name].values.dtype
+    for joined, whole in states:
+        assert set(joined) == set(whole)
+        for name in whole:
+            assert [said is None for said in plain(joined[name])] == [said is None for said in plain(whole[name])]
 
 
 def test_columns_in_files(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Words of a question found literally in the products of a snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.errors import StoreError
-from sosie.index.words import Document, Postings, document, share_found
+from sosie.index.words import LaterWords, Postings, document
 from sosie.text import tokens
 from sosie.types import Vector
 
@@ -29,8 +30,8 @@ def word_scores(snapshot: "Snapshot", text: str) -> Vector | None:
         raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
     scores = np.zeros(snapshot.size, np.float32)
     scores[: snapshot.base] = wording.postings.scores(words)
-    for row, one in enumerate(wording.late_documents(snapshot), snapshot.base):
-        scores[row] = share_found(words, one, wording.postings)
+    if snapshot.size > snapshot.base:
+        scores[snapshot.base :] = wording.later_scores(snapshot, words)
     return scores
 
 
@@ -39,27 +40,22 @@ class _Wording:
     """The words of a generation, and those of its delta as far as they were read."""
 
     postings: Postings
-    version: int = 0  # commits of the delta that were read
-    last: str = ""  # id of the last row read
-    late: list[Document] = field(default_factory=list)
+    later: LaterWords = field(default_factory=LaterWords)
+    ids: list[str] = field(default_factory=list)  # of the delta's rows that were read
     lock: Lock = field(default_factory=Lock)
 
-    def late_documents(self, snapshot: "Snapshot") -> list[Document]:
-        """Words of the delta's rows. A delta only grows: only new rows are read, unless it is another."""
-        count = snapshot.size - snapshot.base
-        if count == 0:
-            return []
-        version = int(snapshot.version.rpartition(".")[2])
+    def later_scores(self, snapshot: "Snapshot", words: Sequence[str]) -> Vector:
+        """Scores of the delta's rows. A delta only grows: only new rows are read, unless it is another."""
+        base, count = snapshot.base, snapshot.size - snapshot.base
         with self.lock:
-            read = len(self.late)
-            if read and (version < self.version or snapshot.ids([snapshot.base + read - 1])[0] != self.last):
-                self.late = []
-            fresh = np.arange(snapshot.base + len(self.late), snapshot.size)
-            if len(fresh):
-                self.late = self.late + [document(product) for product in snapshot.products(fresh)]
-                self.last = snapshot.ids(fresh[-1:])[0]
-            self.version = version
-            return self.late
+            both = min(count, len(self.ids))
+            if both and snapshot.ids([base + both - 1])[0] != self.ids[both - 1]:
+                self.later, self.ids = LaterWords(), []
+            fresh = np.arange(base + len(self.ids), snapshot.size)
+            for id, product in zip(snapshot.ids(fresh), snapshot.products(fresh), strict=True):
+                self.later.add(document(product))
+                self.ids.append(id)
+            return self.later.scores(words, self.postings, count)
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ a typo away and model numbers of which only the beginning is given count for les
 """
 
 import json
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class Postings:
         mass = 0.0
         for token in dict.fromkeys(tokens):
             alternatives = self.alternatives(token)
-            idf = self._idf(alternatives[0][0]) if alternatives else float(np.log1p(self.rows))
+            idf = self.idf(alternatives[0][0]) if alternatives else float(np.log1p(self.rows))
             mass += idf
             if len(alternatives) == 1:
                 rows, found = self._found(*alternatives[0])
@@ -142,7 +143,8 @@ class Postings:
         weights = np.where(entries & 1, np.float32(factor), np.float32(factor * BODY))
         return (entries >> 1).astype(np.int64), weights
 
-    def _idf(self, word: int) -> float:
+    def idf(self, word: int) -> float:
+        """What a word of the vocabulary weighs."""
         return float(np.log1p(self.rows / (self.starts[word + 1] - self.starts[word])))
 
     def alternatives(self, token: str) -> list[tuple[int, float]]:
@@ -181,17 +183,36 @@ def _digits(word: str) -> str:
     return "".join(c for c in word if c.isdigit())
 
 
-def share_found(tokens: Sequence[str], document: Document, postings: Postings) -> float:
-    """The score that a document which is not in the index would have, 0..1 (its words count as the index's do)."""
-    head, everything = set(document[0]), set(document[1])
-    mass = found = 0.0
-    for token in dict.fromkeys(tokens):
-        alternatives = postings.alternatives(token)
-        idf = postings._idf(alternatives[0][0]) if alternatives else float(np.log1p(postings.rows))
-        mass += idf
-        meant = {token: 1.0} | {postings.words[word]: factor for word, factor in alternatives}
-        found += idf * max(
-            (f * (1.0 if word in head else BODY) for word, f in meant.items() if word in head or word in everything),
-            default=0.0,
-        )
-    return found / mass if mass else 0.0
+class LaterWords:
+    """The words of rows that came after those of an index: they are scored as rows of it, and weigh what its words do.
+
+    One thread adds at a time; what was added is never changed.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._entries: dict[str, array[int]] = {}  # row * 2 + 1 where the word stands in title, brand or identifiers
+
+    def add(self, one: Document) -> None:
+        """Append a row."""
+        head = set(one[0])
+        for word in head.union(one[1]):
+            self._entries.setdefault(word, array("q")).append(2 * self.rows + (word in head))
+        self.rows += 1
+
+    def scores(self, tokens: Sequence[str], postings: Postings, rows: int) -> Vector:
+        """Share of the tokens' weight found in each of the first rows, (rows,), 0..1."""
+        total = np.zeros(rows)
+        mass = 0.0
+        for token in dict.fromkeys(tokens):
+            alternatives = postings.alternatives(token)
+            idf = postings.idf(alternatives[0][0]) if alternatives else float(np.log1p(postings.rows))
+            mass += idf
+            best = np.zeros(rows)
+            for word, factor in ({token: 1.0} | {postings.words[at]: factor for at, factor in alternatives}).items():
+                entries = np.array(self._entries.get(word, ()), np.int64)
+                entries = entries[: entries.searchsorted(2 * rows)]
+                places = entries >> 1
+                best[places] = np.maximum(best[places], np.where(entries & 1, factor, factor * BODY))
+            total += idf * best
+        return (total / mass if mass else total).astype(np.float32)

@@ -26,6 +26,7 @@ from sosie.types import Column
 NUMBERS = ("price", "sale_price", "rating", "rating_count", "stock")
 TEXTS = ("available", "brand", "currency", "language", "category", "group")
 OTHERS = ("attributes", "other", "identifiers")  # a name that stands in several of them is taken from the first
+_FIXED = {*NUMBERS, *TEXTS}
 LARGEST = 2.0**53  # longer numbers are identifiers: float64 would make different ones equal
 BLOCK = 16_384  # rows after which words are forgotten, so that a column of nothing but distinct words fits in memory
 WORDS_BLOCK = 65_536  # words read at a time
@@ -80,7 +81,7 @@ class _Growing:
         codes = number[same][np.searchsorted(spooled, np.array(self.places, np.int64))]
         self.places = array("i")
         words = Words(strings, spooled[first[order]])
-        return Entries(np.frombuffer(self.rows, np.int32), codes, words, not text and all(map(_is_number, words)))
+        return Entries(np.frombuffer(self.rows, np.int32), codes, words, not text and all(map(is_number, words)))
 
 
 class ColumnsBuilder:
@@ -98,24 +99,17 @@ class ColumnsBuilder:
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Append rows."""
         texts = self._texts
-        taken = {*NUMBERS, *TEXTS}
         for record in records:
             row = self._rows
             self._rows += 1
             for name, values in self._numbers.items():
                 value = record.get(name)
                 values.append(np.nan if value is None else value)
-            for name, word in _texts_of(record):
-                self._add(texts[name], row, word)
-            done: set[str] = set()
-            for group in OTHERS:
-                for name, word in record.get(group, {}).items():
-                    if word and name not in taken and name not in done:
-                        done.add(name)
-                        growing = texts.get(name)
-                        if growing is None:
-                            growing = texts[name] = _Growing()
-                        self._add(growing, row, word)
+            for name, word in cells_of(record):
+                growing = texts.get(name)
+                if growing is None:
+                    growing = texts[name] = _Growing()
+                self._add(growing, row, word)
             if self._rows % BLOCK == 0:
                 self._flush()
 
@@ -145,7 +139,8 @@ class ColumnsBuilder:
         return Columns(self._rows, numbers, entries)
 
 
-def _texts_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def cells_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and words of a record's columns of texts, each name once."""
     if "available" in record:
         yield "available", "true" if record["available"] else "false"
     for name in ("brand", "currency", "language", "group"):
@@ -153,9 +148,16 @@ def _texts_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, word
     if paths := record.get("category"):
         yield "category", " | ".join(paths)
+    done: set[str] = set()
+    for group in OTHERS:
+        for name, word in record.get(group, {}).items():
+            if word and name not in _FIXED and name not in done:
+                done.add(name)
+                yield name, word
 
 
-def _is_number(word: bytes) -> bool:
+def is_number(word: bytes) -> bool:
+    """Whether a word can be compared as a number."""
     try:
         return abs(float(word)) <= LARGEST and b"_" not in word
     except ValueError:
@@ -249,40 +251,3 @@ def _spread(entries: Entries | None, rows: int, numeric: bool) -> Column:
         return Column(codes, ())
     codes[entries.rows] = entries.codes
     return Column(codes, tuple(map(decode_text, entries.words)))
-
-
-class JoinedColumns(Mapping[str, Column]):
-    """Columns of a generation followed by those of a delta, joined when first asked for."""
-
-    def __init__(self, base: Columns, delta: Columns) -> None:
-        self._base, self._delta = base, delta
-        self._names = dict.fromkeys([*base, *delta])
-        self._joined: dict[str, Column] = {}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, name: str) -> Column:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._joined:
-            self._joined[name] = self._join(name)
-        return self._joined[name]
-
-    def _join(self, name: str) -> Column:
-        if name in NUMBERS:
-            return Column(np.concatenate([self._base[name].values, self._delta[name].values]))
-        said = {self._base.numeric(name), self._delta.numeric(name)} - {None}
-        numeric = said == {True}
-        base, delta = self._base.spread(name, numeric), self._delta.spread(name, numeric)
-        if base.vocabulary is None or delta.vocabulary is None:
-            return Column(np.concatenate([base.values, delta.values]))
-        known = {word: code for code, word in enumerate(base.vocabulary)} if delta.vocabulary else {}
-        before = len(known)
-        codes = [known.setdefault(word, len(known)) for word in delta.vocabulary]
-        table = np.array([*codes, -1], np.int32)  # the code -1 (missing) reads the last
-        vocabulary = base.vocabulary if len(known) == before else tuple(known)
-        return Column(np.concatenate([base.values, table[delta.values]]), vocabulary)

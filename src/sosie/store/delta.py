@@ -1,4 +1,4 @@
-"""What was written since the last generation: one SQLite file, read whole into memory, searched exactly.
+"""What was written since the last generation: one SQLite file, read commit by commit into memory, searched exactly.
 
 A commit is one transaction (WAL, synchronous=FULL), and counts once the manifest names it: acknowledged means durable,
 and what no manifest names is cut off by the next writer. Rows are never changed; one that is replaced or removed is
@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sosie.store.columns import Columns, ColumnsBuilder
+from sosie.store.generation import Generation
+from sosie.store.growing import Grown
 from sosie.store.manifest import SignalState
-from sosie.store.records import read_record
 from sosie.store.strings import Hashes, decode_text
 from sosie.types import Matrix, Rows
 
@@ -42,19 +41,37 @@ class Delta:
     """Rows that come after those of the generation, and which rows of both are gone."""
 
     commit: int
-    ids: Sequence[str]
-    stamps: NDArray[np.uint64]
-    group_hashes: Hashes
-    records: Sequence[bytes]
-    vectors: Mapping[str, Matrix]  # (rows, dim) each
+    rows: int
     removed: Rows  # snapshot rows, in the order of their removal
+    grown: Grown  # shared with the deltas before and after
 
-    @cached_property
-    def columns(self) -> Columns:
-        """Columns of the delta's rows."""
-        builder = ColumnsBuilder()
-        builder.add(map(read_record, self.records))
-        return builder.finish()
+    @property
+    def ids(self) -> Sequence[str]:
+        """Ids; only the first `rows` are this delta's."""
+        return self.grown.ids
+
+    @property
+    def records(self) -> Sequence[bytes]:
+        """Records; only the first `rows` are this delta's."""
+        return self.grown.records
+
+    @property
+    def stamps(self) -> NDArray[np.uint64]:
+        """What products looked like in their catalogue, (rows,)."""
+        return self.grown.stamps.first(self.rows)
+
+    @property
+    def group_hashes(self) -> Hashes:
+        """Hashes of groups, (rows,)."""
+        return self.grown.group_hashes.first(self.rows)
+
+    def vectors(self, signal: str) -> Matrix:
+        """Vectors of a signal, (rows, dim)."""
+        return self.grown.vectors[signal].first(self.rows)
+
+    def row(self, id: str) -> int:
+        """The last row of an id, -1 where there is none."""
+        return self.grown.row(id, self.rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,46 +98,45 @@ def remove_delta(store: Path, generation: int) -> None:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-def no_delta(signals: Mapping[str, SignalState]) -> Delta:
-    """A delta of no rows."""
-    return Delta(
-        commit=0,
-        ids=(),
-        stamps=np.zeros(0, np.uint64),
-        group_hashes=np.zeros(0, np.uint64),
-        records=(),
-        vectors={signal: np.zeros((0, state.dim), state.dtype) for signal, state in signals.items()},
-        removed=np.zeros(0, np.int64),
-    )
+def no_delta(generation: Generation, signals: Mapping[str, SignalState]) -> Delta:
+    """The delta of a generation since which nothing was written."""
+    return Delta(0, 0, np.zeros(0, np.int64), Grown(generation, signals))
 
 
 def read_delta(file: Path, before: Delta, commit: int) -> Delta:
-    """The delta as a commit left it; only what came after `before` is read. Raises OSError or sqlite3.Error."""
+    """The delta as a commit left it; only what came after `before`, the newest that was read, is read.
+
+    Raises OSError or sqlite3.Error.
+    """
     if commit == before.commit:
         return before
+    start, gone, grown = before.rows, len(before.removed), before.grown
     with closing(_open_reading(file)) as connection:
         connection.execute("begin")
-        start, stop = len(before.ids), _rows_at(connection, commit)
+        stop = _rows_at(connection, commit)
         products = connection.execute(
             "select id, stamp, grouping, record from products where row >= ? and row < ? order by row", (start, stop)
         ).fetchall()
         removed = connection.execute(
             "select row from removed where number > ? and number <= (select removed from commits where number = ?) "
             "order by number",
-            (len(before.removed), commit),
+            (gone, commit),
         ).fetchall()
         vectors = {
-            signal: _read_vectors(connection, signal, start, stop, matrix) for signal, matrix in before.vectors.items()
+            signal: _read_vectors(connection, signal, start, stop, matrix.first(0))
+            for signal, matrix in grown.vectors.items()
         }
-    return Delta(
-        commit=commit,
-        ids=[*before.ids, *(decode_text(id) for id, *_ in products)],
-        stamps=np.concatenate([before.stamps, _unsigned([stamp for _, stamp, _, _ in products])]),
-        group_hashes=np.concatenate([before.group_hashes, _unsigned([hashed for _, _, hashed, _ in products])]),
-        records=[*before.records, *(record for *_, record in products)],
+    grown.add(
+        start,
+        ids=[decode_text(id) for id, *_ in products],
+        stamps=_unsigned([stamp for _, stamp, _, _ in products]),
+        group_hashes=_unsigned([hashed for _, _, hashed, _ in products]),
+        records=[record for *_, record in products],
         vectors=vectors,
-        removed=np.concatenate([before.removed, np.array([row for (row,) in removed], np.int64)]),
+        gone=gone,
+        removed=np.array([row for (row,) in removed], np.int64),
     )
+    return Delta(commit, stop, grown.removed.first(gone + len(removed)), grown)
 
 
 def _rows_at(connection: sqlite3.Connection, commit: int) -> int:
@@ -130,13 +146,13 @@ def _rows_at(connection: sqlite3.Connection, commit: int) -> int:
     return int(found[0])
 
 
-def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop: int, before: Matrix) -> Matrix:
+def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop: int, like: Matrix) -> Matrix:
     found = connection.execute(
         "select chunk from vectors where signal = ? and start >= ? and start < ? order by start", (signal, start, stop)
     )
-    kind = before.dtype.newbyteorder("<")
-    chunks = [np.frombuffer(chunk, kind).reshape(-1, before.shape[1]) for (chunk,) in found]
-    return np.concatenate([before, *chunks]).astype(before.dtype, copy=False)
+    raw = b"".join([chunk for (chunk,) in found])
+    rows: Matrix = np.frombuffer(raw, like.dtype.newbyteorder("<")).reshape(stop - start, like.shape[1])
+    return rows
 
 
 class DeltaWriter:

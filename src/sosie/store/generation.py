@@ -14,6 +14,8 @@ from sosie.store.manifest import MANIFEST, Manifest, SignalState, generation_fol
 from sosie.store.strings import Hashes, Ids, Strings, map_array
 from sosie.types import Matrix, Scale
 
+NOTHING = (0,)  # the key where nothing was built yet
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Generation:
@@ -52,17 +54,24 @@ def projection_file(folder: Path, signal: str) -> Path:
     return folder / f"projection-{file_name(signal)}.npy"
 
 
+def generation_key(store: Path, manifest: Manifest) -> tuple[int, ...]:
+    """The key of the generation that a manifest names. Raises OSError where it is gone."""
+    if not manifest.generation:
+        return NOTHING
+    written = (generation_folder(store, manifest.generation) / MANIFEST).stat()
+    return manifest.generation, written.st_ino, written.st_mtime_ns
+
+
 def open_generation(store: Path, manifest: Manifest) -> Generation:
     """Map the generation a manifest names. Raises OSError where a file is gone."""
     folder = generation_folder(store, manifest.generation)
     if not manifest.generation:
         return _nothing(folder)
-    written = (folder / MANIFEST).stat()
     groups = np.load(folder / "groups.npy", allow_pickle=False)
     groups.flags.writeable = False
     return Generation(
         number=manifest.generation,
-        key=(manifest.generation, written.st_ino, written.st_mtime_ns),
+        key=generation_key(store, manifest),
         folder=folder,
         ids=Ids.open(folder),
         records=Strings.open(folder, "records"),
@@ -94,7 +103,7 @@ def _nothing(folder: Path) -> Generation:
     strings = Strings(b"", np.zeros(0, np.int64))
     return Generation(
         number=0,
-        key=(0,),
+        key=NOTHING,
         folder=folder,
         ids=Ids.build(strings, hashes),
         records=strings,

@@ -19,7 +19,7 @@ from sosie.store.appending import Appender
 from sosie.store.cache import VectorCache
 from sosie.store.delta import DeltaWriter, delta_file, last_commit, no_delta, read_delta
 from sosie.store.files import explained, sync_folder
-from sosie.store.generation import open_generation
+from sosie.store.generation import generation_key, open_generation
 from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
 from sosie.store.snapshot import Snapshot
 from sosie.store.tidy import drop_leftovers
@@ -193,15 +193,17 @@ class LocalStore:
 
     def _read(self) -> Snapshot:
         """The state on disk; what did not change since the last snapshot is taken from it."""
-        manifest = read_manifest(self.folder)
-        generation = open_generation(self.folder, manifest)
-        delta = no_delta(manifest.signals)
-        before = self._snapshot
-        if before and before.generation.key == generation.key:
+        manifest, before = read_manifest(self.folder), self._snapshot
+        if before is not None and before.generation.key == generation_key(self.folder, manifest):
             generation = before.generation
-            if before.delta.commit <= manifest.commit:
-                delta = before.delta
-        delta = read_delta(delta_file(self.folder, manifest.generation), delta, manifest.commit)
+            known = before.delta if before.delta.commit <= manifest.commit else None
+        else:
+            generation, known = open_generation(self.folder, manifest), None
+        delta = read_delta(
+            delta_file(self.folder, manifest.generation),
+            known or no_delta(generation, manifest.signals),
+            manifest.commit,
+        )
         return Snapshot(self.folder, manifest, generation, delta)
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sosie.config import Config
 from sosie.errors import StoreError
 from sosie.store.calibration import Calibrated, read_calibration
-from sosie.store.columns import JoinedColumns
 from sosie.store.delta import Delta
 from sosie.store.files import file_name
 from sosie.store.generation import Generation
@@ -59,7 +58,7 @@ class Snapshot:
     @cached_property
     def size(self) -> int:
         """How many rows there are, removed ones included."""
-        return self.base + len(self.delta.ids)
+        return self.base + self.delta.rows
 
     @cached_property
     def alive(self) -> Mask:
@@ -74,14 +73,7 @@ class Snapshot:
         """Equal numbers = variants of one product, (size,)."""
         if self.size == self.base:
             return self.generation.groups
-        return np.concatenate([self.generation.groups, self._delta_groups()])
-
-    def _delta_groups(self) -> NDArray[np.int32]:
-        known, asked = self.generation.group_hashes, self.delta.group_hashes
-        place = np.minimum(known.searchsorted(asked), max(len(known) - 1, 0))
-        there = known[place] == asked if len(known) else np.zeros(len(asked), np.bool_)
-        _, fresh = np.unique(asked, return_inverse=True)
-        return np.where(there, place, len(known) + fresh).astype(np.int32)
+        return self.delta.grown.groups.first(self.size)
 
     @cached_property
     def signals(self) -> tuple[str, ...]:
@@ -108,26 +100,20 @@ class Snapshot:
         """Filterable columns, (size,) each, read when asked for."""
         if self.size == self.base:
             return self.generation.columns
-        return JoinedColumns(self.generation.columns, self.delta.columns)
-
-    @cached_property
-    def _delta_rows(self) -> dict[str, int]:
-        return {id: row for row, id in enumerate(self.delta.ids, self.base)}  # the last of an id holds
+        return self.delta.grown.columns.at(self.size)
 
     def row(self, id: str) -> int | None:
         """The row of a product that is alive."""
-        row = self._delta_rows.get(id, -1)
-        if row < 0:
-            row = self.generation.ids.row(id)
+        late = self.delta.row(id)
+        row = self.base + late if late >= 0 else self.generation.ids.row(id)
         return row if row >= 0 and self.alive[row] else None
 
     def rows(self, ids: Sequence[str]) -> Rows:
         """Rows of products, (ids,); -1 where none of that id is alive."""
         rows = self.generation.ids.rows(ids)
-        if self._delta_rows:
-            later = self._delta_rows
-            newer = np.fromiter((later.get(id, -1) for id in ids), np.int64, len(ids))
-            rows = np.where(newer >= 0, newer, rows)
+        if self.delta.rows:
+            late = np.fromiter(map(self.delta.row, ids), np.int64, len(ids))
+            rows = np.where(late >= 0, self.base + late, rows)
         if self.size:
             rows[~self.alive[rows]] = -1  # the row -1 reads the last one, and stays -1
         return rows
@@ -175,7 +161,7 @@ class Snapshot:
 
     def delta_matrix(self, signal: str) -> Matrix:
         """Vectors of the delta's rows, (size-base, dim)."""
-        return self.delta.vectors[signal]
+        return self.delta.vectors(signal)
 
     def vectors(self, signal: str, rows: Iterable[int]) -> Matrix:
         """Vectors at rows, in their order, (rows, dim)."""
