@@ -22,7 +22,7 @@ def measure(bench: Bench) -> None:
         else:
             rows.append({**known, "id": row["id"], "title": row["title"], "split": row["split"]})
     frozen = bench.store("articles", table("articles.csv", rows), f"--images {FOLDER} {HIDDEN}")
-    store = bench.begun("articles-pictures", frozen, f"--recipe pictures {KIND} --epochs 12")
+    store = bench.begun("articles-pictures", frozen, f"--recipe pictures {KIND} --set hold_back=false")
 
     seen = f"--query-split '{PICTURE}' {GALLERY} --measure hit@1"
     asked = [
