@@ -188,6 +188,12 @@ def placeless(text: str) -> str:
 
 
 def commit() -> str:
-    """The commit that is measured, marked where files differ from it."""
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+    """The commit that is measured, marked where code differs from it."""
+    root = HERE.parents[1]
+    named = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=True
+    )
+    changed = subprocess.run(
+        ["git", "diff", "--quiet", "HEAD", "--", "src", "benchmarks/training"], cwd=root, check=False
+    )
+    return named.stdout.strip() + ("-dirty" if changed.returncode else "")
