@@ -300,3 +300,45 @@ def test_a_product_of_the_file_goes_with_it_though_it_was_changed_live(store, tm
     report = build_store(catalogue(tmp_path, rows=29), store.folder)
     assert "p29" not in store
     assert not any("written live" in note for note in report.notes)
+
+
+def answers(store):
+    """Words are weighed by their rarity in the generation, so that a merge may move their scores a little."""
+    found = store.search(text="velvet lamp", limit=4, where="price < 60")
+    hits = [store.similar(id, limit=8) for id in ("p1", "n2")]
+    return [[(hit.product.id, hit.score, dict(hit.parts)) for hit in some] for some in hits], {
+        hit.product.id for hit in found
+    }
+
+
+def test_a_merge_changes_no_answer(store):
+    live = Live(store)
+    assert not live.due()
+    live.put([Product(f"n{at}", title=f"velvet lamp {at}", price=20.0 + at) for at in range(4)])
+    live.remove(["p2"])
+    before = answers(store)
+    steps = []
+    assert live.merge(lambda *step: steps.append(step)) == "2.0"
+    assert answers(store) == answers(sosie.open(store.folder)) == before
+    assert steps
+    assert live.merge() == "2.0", "nothing is left to merge"
+    live.put([Product("n4", title="velvet lamp")])
+    assert store.snapshot.version == "2.1"
+
+
+def test_a_merge_is_due_when_enough_was_written(store):
+    live = Live(store)
+    live.put([Product(f"n{at}", title=f"lamp {at}") for at in range(100)])
+    assert not live.due()
+    live.remove(["p2"])
+    assert live.due()
+    live.merge()
+    assert not live.due()
+
+
+def test_what_no_file_named_outlives_a_merge_and_a_build(store, built):
+    live = Live(store)
+    live.put([Product("new", title="made live")])
+    live.merge()
+    assert build_store(built / "catalogue.csv", store.folder).changes.removed == 0
+    assert "new" in store

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ EXACT_SHARE = 0.02
 BYTES_FROM = 500  # rows that are sooner looked at through their bytes
 MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
 MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
+_OPENING = Lock()  # many ask at once when a generation is new: one opens it, the others wait
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
 
 
@@ -261,7 +263,8 @@ def _opened(same: _Same) -> Candidates:
         status = file.stat()
     except OSError as error:
         raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
-    generation = _open_generation(snapshot.folder, (status.st_mtime_ns, status.st_ino))
+    with _OPENING:
+        generation = _open_generation(snapshot.folder, (status.st_mtime_ns, status.st_ino))
     matrices = {signal: _plain(snapshot.matrix(signal)) for signal in snapshot.signals}
     delta = {s: _plain(snapshot.delta_matrix(s)) for s in snapshot.signals} if snapshot.size > snapshot.base else {}
     return Candidates(snapshot, replace(generation, matrices=matrices), delta)

@@ -9,14 +9,18 @@ from itertools import count
 
 import numpy as np
 
+from sosie.engine.build import silent
 from sosie.engine.making import Item, basis_of, is_same, items_of, make
 from sosie.engine.shop import Store
+from sosie.engine.writing import LEAST_DELTA, write_indexes
 from sosie.errors import BusyError, SosieError
 from sosie.store import Snapshot
-from sosie.types import Matrix, Product
+from sosie.types import Matrix, Product, Progress
 
 WAIT = 30.0  # seconds for another writer of the store
 LOT = 1_024  # products or removals that are committed at a time
+MOST_DELTA = 10_000  # rows: every one of them is looked at for every question
+MERGE_WAIT = 600.0  # seconds for another writer before a finished merge is given up
 FEW = 8  # products of a call that are encoded together with those of other calls
 
 
@@ -82,6 +86,26 @@ class Live:
         for part in _parts(ids):
             written += self._submit(_Call(ids[part], (), self._deadline()))
         return written
+
+    def due(self) -> bool:
+        """Whether so much was written since the last generation that it should be merged."""
+        snapshot = self._store.snapshot
+        removed = int(np.count_nonzero(~snapshot.alive[: snapshot.base]))
+        share = snapshot.config.build.merge_share * snapshot.base
+        return snapshot.size - snapshot.base + removed > max(LEAST_DELTA, min(share, MOST_DELTA))
+
+    def merge(self, progress: Progress = silent) -> str:
+        """Take what was written since the last generation into the next one; returns the version of the store then.
+
+        Reads and writes go on, also those of other processes; only one process merges. Raises BusyError: another one
+        does, or one that builds does not end; StoreError (disk full); then the store is as it was before.
+        """
+        local = self._store.local
+        if local.snapshot().manifest.commit:
+            with local.merge(MERGE_WAIT) as (old, fresh):
+                progress("indexing", 0, None)
+                write_indexes(fresh, old.weights, old.scales, old.config.index)
+        return self._store.snapshot.version
 
     def _deadline(self) -> float:
         return time.monotonic() + self._wait

@@ -17,6 +17,8 @@ from sosie.types import Vector
 if TYPE_CHECKING:
     from sosie.store import Snapshot
 
+_OPENING = Lock()  # many ask at once when a generation is new: one opens it, the others wait
+
 
 def word_scores(snapshot: "Snapshot", text: str) -> Vector | None:
     """Share of the words' weight found in each row of the snapshot, (size,), 0..1; None where no word is left."""
@@ -25,9 +27,11 @@ def word_scores(snapshot: "Snapshot", text: str) -> Vector | None:
         return None
     file = snapshot.folder / "words.json"
     try:
-        wording = _open(snapshot.folder, file.stat().st_mtime_ns)
+        stamp = file.stat().st_mtime_ns
     except OSError as error:
         raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
+    with _OPENING:
+        wording = _open(snapshot.folder, stamp)
     scores = np.zeros(snapshot.size, np.float32)
     scores[: snapshot.base] = wording.postings.scores(words)
     if snapshot.size > snapshot.base:

@@ -21,11 +21,13 @@ from sosie.store.delta import DeltaWriter, delta_file, last_commit, no_delta, re
 from sosie.store.files import explained, sync_folder
 from sosie.store.generation import generation_key, open_generation
 from sosie.store.manifest import MANIFEST, Manifest, generation_folder, read_manifest, whole_generations
+from sosie.store.merging import finish_merge, start_merge
+from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot
 from sosie.store.tidy import drop_leftovers
 from sosie.store.writer import Writer
 
-LOCK, HOLDER = "write.lock", "writer.json"
+LOCK, HOLDER, MERGE_LOCK = "write.lock", "writer.json", "merge.lock"
 POLL = 0.01  # seconds between two looks whether another process's lock is free
 TRIES = 5  # a generation can go away between reading the manifest and opening it
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error)  # what a missing or cut file raises
@@ -128,6 +130,45 @@ class LocalStore:
             snapshot = self.snapshot()
             yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
             self._seen = ()
+
+    @contextmanager
+    def merge(self, wait: float = 0.0) -> Iterator[tuple[Snapshot, NewGeneration]]:
+        """Take the delta into a new generation: gives the state that is merged, and the generation to be indexed.
+
+        Others read and write meanwhile. Leaving the block carries over what they wrote, and switches; another writer
+        is waited for, in seconds. Where another generation took the place of the one that was merged, nothing is
+        changed. Raises BusyError: another process merges, or writes for too long; StoreError.
+        """
+        with self._merging():
+            old = self.snapshot()
+            with explained(self.folder, "prepare a new generation"):
+                fresh = start_merge(old)
+            try:
+                yield old, fresh
+                with explained(self.folder, "finish the new generation"):
+                    fresh.seal()
+                with self._locked(wait):
+                    drop_leftovers(self.folder)
+                    self._seen = ()
+                    now = self.snapshot()
+                    if now.generation.key == old.generation.key:
+                        with explained(self.folder, "finish the new generation"):
+                            finish_merge(old, now, fresh)
+            finally:
+                fresh.discard()  # what was not renamed
+
+    @contextmanager
+    def _merging(self) -> Iterator[None]:
+        lock = FileLock(self.folder / MERGE_LOCK, timeout=0)
+        with explained(self.folder, "lock it for merging"):
+            try:
+                lock.acquire()
+            except Timeout:
+                raise BusyError(f"store {self.folder}: is being merged already. Wait until it is done.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _delta_writer(self, generation: int) -> DeltaWriter:
         """The open delta of a generation; only who holds the lock may use it."""

@@ -40,6 +40,7 @@ class Manifest:
     config: Config
     generation: int = 0  # 0: nothing was built yet
     newest: int = 0  # the highest number a generation ever had: none is given twice, also after a roll-back
+    built: int = 0  # the generation that the last full build wrote; later ones are merges of it and its deltas
     commit: int = 0  # the last commit of the delta that counts; 0: none since the generation
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)  # where the products came from; plain JSON
@@ -51,6 +52,7 @@ class Manifest:
             "format": FORMAT,
             "generation": self.generation,
             "newest": self.newest,
+            "built": self.built,
             "commit": self.commit,
             "config": self.config.model_dump(mode="json"),
             "signals": {name: asdict(state) for name, state in self.signals.items()},
@@ -58,6 +60,11 @@ class Manifest:
             "counters": dict(self.counters),
         }
         write_atomic(folder / MANIFEST, json.dumps(content, indent=1).encode())
+
+    @property
+    def next(self) -> int:
+        """The number of the next generation."""
+        return max(self.generation, self.newest) + 1
 
     def with_weights(self, weights: Mapping[str, float]) -> "Manifest":
         """The same with other default weights."""
@@ -106,6 +113,7 @@ def read_manifest(folder: Path) -> Manifest:
             config=parse_config(content["config"], str(file)),
             generation=int(content["generation"]),
             newest=int(content["newest"]),
+            built=int(content.get("built", content["generation"])),  # stores of an earlier version have none
             commit=int(content["commit"]),
             signals={name: SignalState(**state) for name, state in content["signals"].items()},
             source=content["source"],

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sosie.store.columns import ColumnsBuilder
-from sosie.store.files import reserve, sync_folder, sync_tree
+from sosie.store.files import reserve, sync_tree
 from sosie.store.generation import mean_file, projection_file, vectors_file
-from sosie.store.manifest import Manifest, SignalState, generation_folder
+from sosie.store.manifest import SignalState
 from sosie.store.records import decode_record, read_record
 from sosie.store.snapshot import Snapshot
 from sosie.store.staging import BATCH, Staged
@@ -26,7 +26,6 @@ class NewGeneration:
 
     def __init__(
         self,
-        number: int,
         folder: Path,
         records: Strings,
         groups: NDArray[np.int32],
@@ -35,7 +34,7 @@ class NewGeneration:
         states: Mapping[str, SignalState],
         scales: Mapping[str, Scale],
     ) -> None:
-        self._number, self._records = number, records
+        self._records = records
         self.folder = folder  # the engine's index files go here
         self.groups = groups  # (rows,), equal numbers = variants of one product
         self._matrices, self._todo = matrices, todo
@@ -44,17 +43,16 @@ class NewGeneration:
     @classmethod
     def start(
         cls,
+        folder: Path,
         old: Snapshot,
         staged: Staged,
         signals: Mapping[str, SignalState],
         anew: Collection[str],
     ) -> "NewGeneration":
         """Write everything but new vectors into a new folder. Raises OSError; then the folder is gone again."""
-        number = max(old.manifest.generation, old.manifest.newest) + 1
-        folder = generation_folder(old.store, number)
         folder.mkdir()
         try:
-            return cls(number, folder, *_write(folder, old, staged, signals, anew))
+            return cls(folder, *_write(folder, old, staged, signals, anew))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -96,8 +94,8 @@ class NewGeneration:
             encoder=state.encoder if encoder is None else encoder,
         )
 
-    def finish(self, manifest: Manifest) -> Manifest:
-        """Make everything durable; returns the manifest that makes it current. Raises OSError."""
+    def seal(self) -> None:
+        """Make everything durable. Raises OSError."""
         for signal, matrix in self._matrices.items():
             if isinstance(matrix, np.memmap):
                 matrix.flush()
@@ -106,10 +104,11 @@ class NewGeneration:
             if scale.projection is not None:
                 np.save(projection_file(self.folder, signal), scale.projection)
         sync_tree(self.folder)
-        fresh = replace(manifest, generation=self._number, newest=self._number, commit=0, signals=self._states)
-        fresh.write(self.folder)
-        sync_folder(self.folder.parent)
-        return fresh
+
+    @property
+    def states(self) -> Mapping[str, SignalState]:
+        """The signals as they will be."""
+        return self._states
 
     def discard(self) -> None:
         """Remove the folder."""

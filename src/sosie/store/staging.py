@@ -114,6 +114,12 @@ class Staged:
             unchanged=len(self.staying),
         )
 
+    @classmethod
+    def nothing(cls, alive: Mask) -> "Staged":
+        """Nothing taken in, beside the living rows of a store."""
+        strings, hashes, rows = Strings(b"", np.zeros(0, np.int64)), np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        return cls(strings, strings, rows, hashes, hashes, rows, rows, alive)
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from sosie.errors import StoreError
 from sosie.store.delta import remove_delta
 from sosie.store.files import file_name
-from sosie.store.manifest import generation_folder, read_manifest, whole_generations
+from sosie.store.manifest import Manifest, generation_folder, read_manifest, whole_generations
 from sosie.store.snapshot import ENCODERS
-
-KEPT = 2  # generations: the current one, and one to go back to
 
 
 def drop_leftovers(store: Path) -> None:
@@ -28,21 +26,31 @@ def drop_leftovers(store: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def drop_old_generations(store: Path, current: int) -> None:
-    """Keep the current generation and the one before it, and the encoders these use."""
-    earlier = [number for number in whole_generations(store) if number < current]
-    kept = {current, *earlier[-(KEPT - 1) :]}
+def drop_old_generations(store: Path, current: Manifest) -> None:
+    """Keep the current generation, the one before it, the last one before the last full build, and their encoders."""
+    try:
+        earlier = [
+            (number, read_manifest(generation_folder(store, number)))
+            for number in whole_generations(store)
+            if number < current.generation
+        ]
+    except StoreError:
+        return  # what can't be read may still be needed
+    before_build = [(number, manifest) for number, manifest in earlier if manifest.built < current.built]
+    kept = dict([*before_build[-1:], *earlier[-1:], (current.generation, current)])
     for number in whole_generations(store):
         if number not in kept:
             _drop(store, number)
-    try:
-        manifests = [read_manifest(generation_folder(store, number)) for number in kept]
-    except StoreError:
-        return  # what can't be read may still be needed
+    manifests = kept.values()
     used = {file_name(state.fingerprint) for manifest in manifests for state in manifest.signals.values()}
     for folder in (store / ENCODERS).glob("*"):
         if folder.name not in used:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder, where it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _drop(store: Path, number: int) -> None:

@@ -14,7 +14,7 @@ from sosie.config import Config
 from sosie.errors import StoreError
 from sosie.store.delta import Addition, commit_delta, delta_file
 from sosie.store.files import explained, sync_folder, sync_tree
-from sosie.store.manifest import Manifest, SignalState
+from sosie.store.manifest import Manifest, SignalState, generation_folder
 from sosie.store.rebuild import NewGeneration
 from sosie.store.snapshot import Snapshot, encoder_folder
 from sosie.store.staging import BATCH, Staged, Staging, discard_staging
@@ -183,18 +183,21 @@ class Writer:
         staged = self._seal()
         self._once()
         with explained(self._folder, "prepare a new generation"):
-            fresh = NewGeneration.start(self._snapshot, staged, _states(signals, fingerprints or {}, compared), anew)
+            number = self._manifest.next
+            states = _states(signals, fingerprints or {}, compared)
+            fresh = NewGeneration.start(generation_folder(self._folder, number), self._snapshot, staged, states, anew)
         try:
             yield fresh
             with explained(self._folder, "finish the new generation"):
-                finished = fresh.finish(self._manifest)
-                if self._snapshot.generation.number:
-                    self._snapshot.manifest.write(self._snapshot.folder)  # for a roll-back to this very state
-                finished.write(self._folder)
+                fresh.seal()
+                finished = replace(
+                    self._manifest, generation=number, newest=number, built=number, commit=0, signals=fresh.states
+                )
+                switch(self._snapshot, finished)
         except BaseException:
             fresh.discard()
             raise
-        drop_old_generations(self._folder, finished.generation)
+        drop_old_generations(self._folder, finished)
 
     def close(self) -> None:
         """Discard what was staged."""
@@ -215,6 +218,16 @@ class Writer:
         if self._committed:
             raise RuntimeError("a writer commits once; open another with store.write().")
         self._committed = True
+
+
+def switch(old: Snapshot, finished: Manifest) -> None:
+    """Make the generation that a manifest names, whose files are durable, the current one. Raises OSError."""
+    folder = generation_folder(old.store, finished.generation)
+    replace(finished, commit=0).write(folder)
+    sync_folder(old.store)
+    if old.generation.number:
+        old.manifest.write(old.folder)  # for a roll-back to this very state
+    finished.write(old.store)
 
 
 def checked_vectors(manifest: Manifest, vectors: Mapping[str, Matrix], rows: int, store: Path) -> dict[str, Matrix]:
