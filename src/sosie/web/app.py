@@ -12,20 +12,23 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from sosie.config import Serving
-from sosie.web import asking, describing, entering, looking, state
+from sosie.web import asking, describing, entering, looking, state, writing
 from sosie.web.gate import Gate
 from sosie.web.metrics import Metrics
 from sosie.web.problems import add_problems
 from sosie.web.shop import Shop
 
 
-def create_app(store: Path, serving: Serving | None = None) -> FastAPI:
-    """The service over a store; without `serving` as the store's own settings say. Raises StoreError."""
+def create_app(store: Path, serving: Serving | None = None, *, warm: bool = False) -> FastAPI:
+    """The service over a store; without `serving` as the store's own settings say. Raises StoreError.
+
+    With `warm` the encoders are opened as it starts, else with the first words or picture that somebody asks with.
+    """
     shop = Shop(store, serving)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(shop.warm())
+        warming = asyncio.create_task(shop.warm() if warm else shop.open())
         yield
         warming.cancel()
         shop.close()
@@ -52,7 +55,7 @@ def create_app(store: Path, serving: Serving | None = None) -> FastAPI:
             max_age=3_600,
         )
     add_problems(app)
-    for routes in (state, asking, looking, describing, entering):
+    for routes in (state, asking, writing, looking, describing, entering):
         app.include_router(routes.router)
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module

@@ -113,3 +113,35 @@ SUGGEST = {
     ),
     **REFUSED,
 }
+
+WRITTEN = {
+    200: told("What became of it: created (201), updated, unchanged or removed.", {"id": "sku-2", "what": "updated"}),
+    **REFUSED,
+}
+IMPORTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A line of result for each line.",
+        "content": {
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": '{"line": 1, "id": "sku-2", "what": "created"}\n{"line": 2, "error": "id: Field required"}',
+            }
+        },
+    },
+    **REFUSED,
+}
+ROLLED_BACK = {200: told("Where the store is now.", {"generation": 3, "version": "3.12"}), **REFUSED}
+RUNNING = {
+    "id": "18a3f0c2",
+    "kind": "merge",
+    "state": "running",
+    "stage": "indexing",
+    "done": 2,
+    "total": 5,
+    "started": "2026-01-31T12:00:00+00:00",
+    "ended": "",
+    "result": {},
+    "error": "",
+}
+JOB = {200: told("The job.", RUNNING), 202: told("The job, begun.", RUNNING), **REFUSED}
+JOBS = {200: told("Jobs, the newest first.", {"jobs": [RUNNING]}), **REFUSED}

@@ -20,7 +20,7 @@ from sosie.web.entering import COOKIE
 from sosie.web.keys import Key, KeyRing, Role
 from sosie.web.logs import make_log, standard_error
 from sosie.web.metrics import Metrics
-from sosie.web.problems import Problem, problem, status_of
+from sosie.web.problems import Problem, headers_of, problem, status_of
 from sosie.web.rates import Rates
 from sosie.web.shop import Shop
 
@@ -92,7 +92,7 @@ class Gate:
                     status_of(error),
                     str(error),
                     request_id=scope["request_id"],
-                    headers=error.headers if isinstance(error, Problem) else None,
+                    headers=headers_of(error),
                 )
                 await told(scope, receive, sending)
         except Exception:

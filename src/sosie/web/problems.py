@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sosie.errors import PictureError, QuestionError, SosieError, StoreError
+from sosie.errors import BusyError, CatalogueError, EncoderError, PictureError, QuestionError, SosieError, StoreError
 
 MEDIA = "application/problem+json"
 
@@ -44,9 +44,16 @@ def status_of(error: SosieError) -> int:
     """The status that tells whose fault an error is."""
     if isinstance(error, Problem):
         return error.status
-    if isinstance(error, QuestionError | PictureError):
+    if isinstance(error, QuestionError | PictureError | CatalogueError):
         return 422
-    return 503 if isinstance(error, StoreError) else 400
+    return 503 if isinstance(error, StoreError | EncoderError) else 400
+
+
+def headers_of(error: SosieError) -> dict[str, str]:
+    """Headers that go with an error."""
+    if isinstance(error, Problem):
+        return error.headers
+    return {"Retry-After": "2"} if isinstance(error, BusyError) else {}
 
 
 def add_problems(app: FastAPI) -> None:
@@ -54,12 +61,11 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(SosieError)
     async def told(request: Request, error: SosieError) -> Response:
-        headers = error.headers if isinstance(error, Problem) else {}
-        return problem(status_of(error), str(error), request_id=_id(request), headers=headers)
+        return problem(status_of(error), str(error), request_id=_id(request), headers=headers_of(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = [{"field": _field(one["loc"]), "message": str(one["msg"])} for one in error.errors()[:20]]
+        errors = [{"field": field_of(one["loc"]), "message": str(one["msg"])} for one in error.errors()[:20]]
         detail = "; ".join(f"{one['field'] or 'the body'}: {one['message']}" for one in errors)
         return problem(422, f"{detail}. See /docs for what this call takes.", request_id=_id(request), errors=errors)
 
@@ -76,5 +82,6 @@ def _id(request: Request) -> str:
     return str(request.scope.get("request_id", ""))
 
 
-def _field(location: Sequence[object]) -> str:
+def field_of(location: Sequence[object]) -> str:
+    """The field that a place in a request is."""
     return ".".join(str(part) for part in location if part not in ("body", "query", "path"))

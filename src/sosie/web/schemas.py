@@ -95,14 +95,23 @@ def body(model: type[BaseModel], *, picture: bool = False, example: Any = None) 
     return {"requestBody": {"required": True, "content": content}}
 
 
+def text_body(kind: str, model: type[BaseModel]) -> dict[str, Any]:
+    """How OpenAPI describes a body of lines, each of which is JSON of a model."""
+    about = f"A line each of this schema: {', '.join(model.model_fields)}."
+    return {"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string", "description": about}}}}}
+
+
+def parameters_of_path(*names: str) -> dict[str, Any]:
+    """How OpenAPI describes what stands in a path that a route reads itself."""
+    told = {"in": "path", "required": True, "schema": {"type": "string"}}
+    return {"parameters": [{"name": name, "description": PATH[name], **told} for name in names]}
+
+
 def parameters(model: type[BaseModel], *path: str) -> dict[str, Any]:
     """How OpenAPI describes a query that a route reads itself, and what stands in its path."""
     schema = inlined(model)
     required = schema.get("required", ())
-    told = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": PATH[name]}
-        for name in path
-    ]
+    told = parameters_of_path(*path)["parameters"]
     for name, one in schema["properties"].items():
         about = one.pop("description", "")
         told.append({"name": name, "in": "query", "required": name in required, "schema": one, "description": about})

@@ -34,7 +34,9 @@ def run_server(store: Path, serving: Serving) -> None:
     with tempfile.TemporaryDirectory(prefix="sosie-counts-") as counts:
         if serving.workers > 1:
             os.environ |= {STORE: str(store.resolve()), SERVING: serving.model_dump_json(), COUNTS: counts}
-        app: FastAPI | str = create_app(store, serving) if serving.workers == 1 else "sosie.web.server:worker"
+        app: FastAPI | str = (
+            create_app(store, serving, warm=True) if serving.workers == 1 else "sosie.web.server:worker"
+        )
         sys.setswitchinterval(SWITCH)
         uvicorn.run(
             app,
@@ -55,4 +57,4 @@ def worker() -> FastAPI:
     from sosie.web.app import create_app
 
     sys.setswitchinterval(SWITCH)
-    return create_app(Path(os.environ[STORE]), Serving.model_validate_json(os.environ[SERVING]))
+    return create_app(Path(os.environ[STORE]), Serving.model_validate_json(os.environ[SERVING]), warm=True)

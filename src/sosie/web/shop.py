@@ -3,22 +3,27 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 from sosie.config import Serving
 from sosie.engine.candidates import Candidates
+from sosie.engine.live import Live
 from sosie.engine.questions import Answer, Encoders, answer
 from sosie.engine.shop import Store
 from sosie.store import Snapshot
 from sosie.types import Query
 from sosie.web.desk import Desk
 from sosie.web.encoding import Encoded, Encoding, Ready
+from sosie.web.jobs import Job, Jobs
 from sosie.web.problems import Problem
 
 T = TypeVar("T")
+WRITERS = 16  # writes that are made together, and committed together
 
 
 class Shop:
@@ -31,7 +36,12 @@ class Shop:
         threads = self.settings.threads or os.cpu_count() or 2
         self._desk = Desk(threads)
         self._most = self.settings.queue + threads
+        self.live = Live(self.store, self.settings.deadline)
+        self.jobs = Jobs(folder)
+        self._writers = ThreadPoolExecutor(WRITERS, "sosie-write")
+        self._merging = Lock()
         self.ready = False
+        self.writing = 0  # writes under way or waiting
         self.inside = 0  # questions being answered or waiting
 
     async def ask(self, query: Query, snapshot: Snapshot | None = None) -> Answer:
@@ -50,15 +60,46 @@ class Shop:
         async with self._admitted():
             return await self._desk.run(work)
 
-    async def warm(self) -> None:
-        """Open what the first questions need, so that these needn't wait for it: first the index, then the encoders."""
-        snapshot = self.store.snapshot
-        await self._desk.run(partial(Candidates.open, snapshot))
+    async def open(self) -> None:
+        """Open the index, so that the first questions needn't wait for it."""
+        await self._desk.run(lambda: Candidates.open(self.store.snapshot))
         self.ready = True
-        await self.encoding.encode(snapshot, Query(text="warm"))
+
+    async def warm(self) -> None:
+        """Open the encoders, too."""
+        await self.open()
+        await self.encoding.encode(self.store.snapshot, Query(text="warm"))
+
+    async def write(self, work: Callable[[], T], *, bounded: bool = True) -> T:
+        """What `work` returns or raises, called in a thread of those that write.
+
+        Raises Problem, 429, where too many writes wait; not for one that waits for those before it (`bounded` False).
+        """
+        if bounded and self.writing >= self._most:
+            raise Problem(429, f"{self.writing} writes wait already; ask again in a second.", {"Retry-After": "1"})
+        self.writing += 1
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self._writers, work)
+        finally:
+            self.writing -= 1
+        if bounded:
+            await asyncio.get_running_loop().run_in_executor(self._writers, self.merge_if_due)
+        return done
+
+    def merge_if_due(self) -> None:
+        """Begin to merge what was written, where that pays."""
+        if self.live.due():
+            self.merge()
+
+    def merge(self) -> Job:
+        """Begin to make what was written a new generation, as a job; or the job that does it already."""
+        with self._merging:
+            running = self.jobs.running("merge")
+            return running or self.jobs.start("merge", lambda progress: {"version": self.live.merge(progress)})
 
     def close(self) -> None:
         """Let the threads end once they have answered."""
+        self._writers.shutdown()
         self._desk.close(self.settings.deadline)
         self.encoding.close()
 
