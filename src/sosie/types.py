@@ -154,6 +154,7 @@ class Hit:
     missing: tuple[str, ...] = ()  # signals of the question that this product lacks
     variants: tuple[str, ...] = ()  # ids of its variants, when asked for
     likely: float | None = None  # share of pairs of such a score that are alike, where the store was calibrated
+    pinned: bool = False  # it stands where it does because a merchandiser put it there
 
 
 @dataclass(frozen=True, slots=True)

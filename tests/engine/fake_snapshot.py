@@ -32,7 +32,8 @@ class FakeSnapshot:
         columns: Mapping[str, Column] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.version = folder, "1.1"
+        self.store = self.folder = folder
+        self.version = "1.1"
         self.config = config or Config()
         self.records = list(products)
         self.size = len(self.records)

@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, bringing, building, health, measuring, serving, training
+from sosie.cli import asking, bringing, building, health, measuring, ruling, serving, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +29,9 @@ for verb in (
     bringing.bring,
     health.calibrate,
     health.health,
+    ruling.pin,
+    ruling.block,
+    ruling.rules,
     serving.serve,
     serving.key,
     building.rollback,

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from sosie.types import Progress as Report
 if TYPE_CHECKING:
     from sosie.catalog import Guess
     from sosie.engine.build import BuildReport
+    from sosie.engine.rules import Rules
 
 COLOURS = (
     "cyan",
@@ -117,6 +118,8 @@ def _bar(hit: Hit, signals: Sequence[str]) -> Text:
     for at, signal in enumerate(signals):
         due += max(hit.parts.get(signal, 0.0), 0.0) * BAR
         bar.append("█" * max(0, round(due) - len(bar)), style=COLOURS[at % len(COLOURS)])
+    if hit.pinned:
+        bar.append(" pinned", style="dim")
     if hit.missing:
         bar.append(f" no {', '.join(hit.missing)}", style="dim")
     return bar
@@ -145,6 +148,25 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
         else:
             table.add_row(_plain(name), _plain(_inline(value)))
     out.print(table)
+
+
+def print_rules(rules: "Rules", known: Container[str]) -> None:
+    """Pins and blocks, one a line; products that are gone are named as such."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("beside", "", "product"):
+        table.add_column(name, overflow="fold")
+    for what, listed in (("pinned", rules.pins), ("blocked", rules.blocks)):
+        for id, others in listed.items():
+            beside = "every product" if id == "*" else _named(id, known)
+            table.add_row(_plain(beside), what, _plain(", ".join(_named(one, known) for one in others)))
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print("nothing is pinned or blocked")
+
+
+def _named(id: str, known: Container[str]) -> str:
+    return id if id in known else f"{id} (gone)"
 
 
 def _inline(value: object) -> str:

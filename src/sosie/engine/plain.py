@@ -22,6 +22,8 @@ def hit_as_json(hit: Hit) -> dict[str, object]:
     }
     if hit.likely is not None:
         found["likely"] = hit.likely
+    if hit.pinned:
+        found["pinned"] = True
     return found | ({"variants": list(hit.variants)} if hit.variants else {})
 
 

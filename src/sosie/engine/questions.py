@@ -1,7 +1,7 @@
 """Questions answered: words, pictures, products liked and unliked → hits whose parts add up to their scores."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 from sosie.engine.candidates import Candidates, Sought
 from sosie.engine.likely import calibration_for, likely
 from sosie.engine.patches import FIRST, PATCHES, Compared, patches_of
+from sosie.engine.rules import Rules, read_rules
 from sosie.engine.wording import word_scores
 from sosie.errors import QuestionError
 from sosie.filters import category_filter, evaluate, parse_filter
@@ -43,10 +44,12 @@ class Answer:
     alike: str = ""
 
 
-def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
+def answer(snapshot: "Snapshot", query: Query, encoders: Encoders, rules: Rules | None = None) -> Answer:
     """Answer a question from a snapshot.
 
     Each hit is another product: variants fill one place, and the products asked about and their variants none.
+    A question about one product obeys the store's rules, or those given: what is pinned comes first where the filter
+    keeps it, whatever its score; what is blocked is left out with its variants.
     Raises QuestionError for an unknown id, signal or field, a malformed filter and settings out of range.
     """
     started = time.perf_counter()
@@ -59,12 +62,17 @@ def answer(snapshot: "Snapshot", query: Query, encoders: Encoders) -> Answer:
     hits: tuple[Hit, ...] = ()
     calibrated = None
     if sought is not None and total != 0 and query.limit:
-        barred = set(snapshot.groups[liked + unliked].tolist())
+        pinned, blocked = _ruled(snapshot, query, allowed, rules) if _only_one(query) else ([], [])
+        barred = set(snapshot.groups[liked + unliked + pinned + blocked].tolist())
         rows, scores, compared = _places(candidates, sought, query, allowed, barred)
         if query.diversity:
             rows = _diverse(candidates, sought, rows, scores, query)
+        if pinned:
+            rows = np.concatenate([pinned, rows])
+            compared |= _compared_parts(snapshot, sought, rows[: len(pinned)])
         calibrated, told = calibration_for(snapshot, query) if _only_one(query) else (None, ())
-        hits = _hits(candidates, sought, rows[query.offset : query.offset + query.limit], compared, query, calibrated)
+        rows = rows[query.offset : query.offset + query.limit]
+        hits = _hits(candidates, sought, rows, compared, query, calibrated, set(pinned))
         notes += told
     alike = calibrated.truth if calibrated is not None else ""
     return Answer(hits, (time.perf_counter() - started) * 1000, total, notes, alike)
@@ -237,8 +245,8 @@ def _places(
             break
     parts: dict[int, float] = {}
     if sought.compared is not None:
-        added = sought.compared.parts(candidates.snapshot, rows[:FIRST])
-        parts = dict(zip(rows[:FIRST].tolist(), added.tolist(), strict=True))
+        parts = _compared_parts(candidates.snapshot, sought, rows[:FIRST])
+        added = np.array(list(parts.values()), np.float32)
         scores = np.concatenate([scores[:FIRST] + added, scores[FIRST:]])
         order = _order(candidates.snapshot, rows, scores, len(rows))
         rows, scores = rows[order], scores[order]
@@ -246,6 +254,26 @@ def _places(
         kept = scores >= query.min_score
         rows, scores = rows[kept], scores[kept]
     return rows, scores, parts
+
+
+def _compared_parts(snapshot: "Snapshot", sought: Sought, rows: Rows) -> dict[int, float]:
+    """What comparing adds to the scores of rows, by row."""
+    if sought.compared is None:
+        return {}
+    return dict(zip(rows.tolist(), sought.compared.parts(snapshot, rows).tolist(), strict=True))
+
+
+def _ruled(
+    snapshot: "Snapshot", query: Query, allowed: Mask | None, rules: Rules | None
+) -> tuple[list[int], list[int]]:
+    """Rows pinned beside the product asked about, in their order, and rows blocked beside it; of what is there."""
+    asked = query.like[0]
+    rules = read_rules(snapshot.store) if rules is None else rules
+    blocked = [row for id in rules.blocked(asked) if (row := snapshot.row(id)) is not None]
+    never = {*snapshot.groups[blocked].tolist()}
+    pinned = [row for id in rules.pinned(asked) if (row := snapshot.row(id)) is not None]
+    pinned = [row for row in pinned if (allowed is None or allowed[row]) and snapshot.groups[row] not in never]
+    return pinned, blocked
 
 
 def _fill(
@@ -324,6 +352,7 @@ def _hits(
     compared: Mapping[int, float],
     query: Query,
     calibrated: "Calibrated | None",
+    pinned: Collection[int] = (),
 ) -> tuple[Hit, ...]:
     """Records, printed parts, missing signals and variants of the rows of an answer."""
     if len(rows) == 0:
@@ -349,5 +378,6 @@ def _hits(
                 missing += (PATCHES,)
         variants = candidates.variants(row) if query.variants else ()
         printed = dict(zip(signals, table[at], strict=True))
-        hits.append(Hit(product, scores[at], query.offset + at + 1, printed, missing, variants, shares[at]))
+        rank = query.offset + at + 1
+        hits.append(Hit(product, scores[at], rank, printed, missing, variants, shares[at], row in pinned))
     return tuple(hits)

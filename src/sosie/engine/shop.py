@@ -14,6 +14,7 @@ from sosie.engine.matrix import write_matrix
 from sosie.engine.neighbours import write_neighbours
 from sosie.engine.questions import Answer, answer
 from sosie.engine.reading import PRESENT
+from sosie.engine.rules import ANYWHERE, Rules, change_rules, read_rules
 from sosie.errors import EncoderError, QuestionError
 from sosie.store import LocalStore, Snapshot, VectorCache
 from sosie.types import Encoder, Hit, Matrix, Product, Progress, Query
@@ -88,6 +89,37 @@ class Store:
         if signal in self._own:
             return self._passed(signal)
         return self._encoder(self.snapshot.encoder_folder(signal))
+
+    @property
+    def rules(self) -> Rules:
+        """What is pinned and blocked beside which product. Raises StoreError: damaged."""
+        return read_rules(self.folder)
+
+    def pin(self, id: str, others: Sequence[str]) -> Rules:
+        """Show products first beside another, in their order. Raises QuestionError: an unknown id, a blocked one."""
+        known = [self._row(one) for one in (id, *others)]
+        if known[0] in known[1:]:
+            raise QuestionError(f"'{id}' can't be pinned beside itself.")
+        anywhere = set(others) & set(self.rules.blocks.get(ANYWHERE, ()))
+        if anywhere:
+            raise QuestionError(
+                f"{', '.join(sorted(anywhere))}: is blocked beside every product; take that back first."
+            )
+        return change_rules(self.folder, lambda rules: rules.with_pins(id, others))
+
+    def block(self, id: str, others: Sequence[str]) -> Rules:
+        """Never show products, nor their variants, beside another, or ("*") beside any. Raises QuestionError."""
+        for one in (*others, *(() if id == ANYWHERE else (id,))):
+            self._row(one)
+        return change_rules(self.folder, lambda rules: rules.with_blocks(id, others))
+
+    def unpin(self, id: str, others: Sequence[str] | None = None) -> Rules:
+        """Take back pins beside a product, or all of them."""
+        return change_rules(self.folder, lambda rules: rules.without_pins(id, others))
+
+    def unblock(self, id: str, others: Sequence[str] | None = None) -> Rules:
+        """Take back blocks beside a product, or ("*") beside every one."""
+        return change_rules(self.folder, lambda rules: rules.without_blocks(id, others))
 
     def neighbours(self, out: str | Path, k: int = 50, progress: Progress | None = None) -> Path:
         """Write every product's k nearest to a .parquet, .csv or .jsonl file: id, neighbour, rank, score, parts."""
