@@ -6,6 +6,7 @@ from sosie.errors import SosieError
 from sosie.types import Hit, Product, Query
 
 if TYPE_CHECKING:
+    from sosie.client import AsyncClient, Client
     from sosie.encoders.brought import bring
     from sosie.encoders.function import function_encoder
     from sosie.engine.shop import Store, build
@@ -13,11 +14,28 @@ if TYPE_CHECKING:
     from sosie.train.front import train
 
 __version__ = "0.1.0"
-__all__ = ["Hit", "Product", "Query", "SosieError", "Store", "bring", "build", "function_encoder", "open", "train"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Hit",
+    "Product",
+    "Query",
+    "SosieError",
+    "Store",
+    "bring",
+    "build",
+    "function_encoder",
+    "open",
+    "train",
+]
 
 
 def __getattr__(name: str) -> object:
     # The engine takes half a second to import: it is fetched when first asked for.
+    if name in {"AsyncClient", "Client"}:
+        import sosie.client
+
+        return getattr(sosie.client, name)
     if name == "bring":
         from sosie.encoders.brought import bring
 
