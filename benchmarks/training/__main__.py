@@ -2,7 +2,8 @@
 
 Each script of this folder is one data set. Trainings that were measured already, with the same commands, are not run
 again, and one that was cut off goes on where it stood: stop it whenever you like. All figures, commands and commits are
-kept in benchmarks/results/learn.json, the table in learn.md. `--again` measures what is named anew.
+kept in benchmarks/results/learn.json, the table in learn.md. `--again` measures what is named anew; `--one` takes the
+first seed alone.
 """
 
 import importlib
@@ -27,7 +28,7 @@ def main(words: list[str]) -> None:
     names = [word for word in words if not word.startswith("-")] or list(NAMES)
     for name in names:
         rows = {} if again else read().get(name, {})
-        bench = Bench(name, rows, partial(keep, name, rows), again)
+        bench = Bench(name, rows, partial(keep, name, rows), again, "--one" in words)
         importlib.import_module(name).measure(bench)
 
 

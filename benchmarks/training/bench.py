@@ -49,6 +49,7 @@ class Bench:
     rows: dict[str, Any]  # what was measured, by training
     keep: Callable[[], None]
     again: bool
+    one: bool  # seed is enough
 
     def store(self, name: str, catalogue: Path, options: str = "") -> Path:
         """A store that trainings begin from, built or brought up to date."""
@@ -86,7 +87,7 @@ class Bench:
             q.what: {"bar": q.bar, "above": q.above, "share": q.share, "published": q.published} for q in questions
         }
         self.rows[row] = known
-        for seed in map(str, seeds):
+        for seed in map(str, seeds[:1] if self.one else seeds):
             if seed not in known["seeds"]:
                 known["seeds"][seed] = self._seed(row, store, options, asked, seed)
             self.keep()
