@@ -92,7 +92,8 @@ def build_store(
         _refuse(reading, len(missing), len(known), rejected, options, config)
         writer.remove(missing)
         language = reading.language or str(store.source.get("language", ""))
-        writer.note(source=_source(catalogue, options) | {"language": language})
+        counters = asdict(writer.changes()) | {"rejected": reading.refused}
+        writer.note(source=_source(catalogue, options) | {"language": language}, counters=counters)
         build = Writing(store, writer, config, reading, language, given, progress, options.encoders)
         build.run(refit=options.refit)
         changes = writer.changes()
