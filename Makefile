@@ -24,8 +24,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "setting up: development tools" && $(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/run.stamp ## look-alikes in a real catalogue of 54 products, as a table and as a page
+demo: $(VENV)/run.stamp ## look-alikes in a real catalogue of 54 products, as a table and as a page; SERVE=1 goes on serving
 	@$(VENV)/bin/sosie demo
+	@$(if $(SERVE),$(VENV)/bin/sosie serve --store sosie-demo/vendure)
 
 test: lint types layers unit ## everything that has to hold before a commit
 

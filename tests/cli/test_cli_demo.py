@@ -52,6 +52,7 @@ def test_fashion_asks_what_a_catalogue_without_titles_can_answer(
     assert "a photo of " in told
     assert "a photo of \n" not in told
     assert str(tmp_path / "fashion.html") in told.replace("\n", "")
+    assert f"sosie serve --store {tmp_path / 'fashion'}" in told.replace("\n", "")
     page = (tmp_path / "fashion.html").read_text()
     assert page.count("data:image/") >= 6
 

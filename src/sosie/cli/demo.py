@@ -35,6 +35,7 @@ def run_demo(what: str, folder: Path) -> None:
     show.out.print(f"the same with pictures: [bold]{page}[/]  (open it in a browser)", soft_wrap=True)
     first = _examples(opened, 1)[0]
     show.out.print(f"ask for yourself:       sosie similar {first.id} --store {store}", soft_wrap=True)
+    show.out.print(f"a page to search on:    sosie serve --store {store}", soft_wrap=True)
 
 
 def _questions(opened: Store, page: Path) -> None:
