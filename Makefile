@@ -24,6 +24,16 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "setting up: development tools" && $(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# The page is tested in a real browser. Where none can be set up (this needs root), its tests are skipped and say so.
+$(VENV)/browser.stamp:
+	@mkdir -p $(VENV)
+	@if test -z "$$CHROMIUM" && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+	  echo "setting up: a browser for the tests"; \
+	  { apt-get install -y -qq chromium fonts-noto-cjk || { apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk; }; } \
+	    >/dev/null 2>&1 || echo "no browser: install chromium, or set CHROMIUM to the file of one"; \
+	fi
+	@touch $@
+
 demo: $(VENV)/run.stamp ## look-alikes in a real catalogue of 54 products, as a table and as a page; SERVE=1 goes on serving
 	@$(VENV)/bin/sosie demo
 	@$(if $(SERVE),$(VENV)/bin/sosie serve --store sosie-demo/vendure)
@@ -39,7 +49,7 @@ types: $(VENV)/dev.stamp ## strict types
 layers: $(VENV)/dev.stamp ## rooms import only downwards
 	@$(VENV)/bin/lint-imports --no-logo 2>/dev/null || $(VENV)/bin/lint-imports
 
-unit: $(VENV)/dev.stamp ## the tests
+unit: $(VENV)/dev.stamp $(VENV)/browser.stamp ## the tests
 	@$(VENV)/bin/python -m pytest -n 2
 
 bench-quality: $(VENV)/run.stamp ## how good the answers are, on every data set of SOSIE_DATA (../shared/data)
