@@ -2,9 +2,13 @@
 
 import shutil
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import uvicorn
 
 import sosie
 from sosie.config import Serving
@@ -49,3 +53,23 @@ def serve(store, **settings):
     app = create_app(store, Serving(**{"deadline": 120.0} | settings))  # whatever else the machine does
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
+
+
+@contextmanager
+def listening(store, **settings):
+    """A server that really listens, in a thread; yields its address."""
+    config = uvicorn.Config(
+        create_app(store, Serving(**{"deadline": 120.0} | settings)), port=0, log_level="warning", access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 60
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)

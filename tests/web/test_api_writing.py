@@ -267,7 +267,7 @@ class TestJobs:
 
     def test_nothing_to_go_back_to(self, shop):
         got = shop.post("/v1/rollback")
-        assert got.status_code == 503
+        assert got.status_code == 409
         assert "no earlier generation" in got.json()["detail"]
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from sosie.engine.live import Written
-from sosie.errors import SosieError
+from sosie.errors import BusyError, SosieError, StoreError
 from sosie.store import LocalStore
 from sosie.types import Product
 from sosie.web import examples
@@ -98,7 +98,12 @@ async def import_products(request: Request) -> Response:
 async def rollback(request: Request) -> Response:
     """Go back to the generation before the current one."""
     shop: Shop = request.app.state.shop
-    number = await shop.write(LocalStore(shop.store.folder).rollback)
+    try:
+        number = await shop.write(LocalStore(shop.store.folder).rollback)
+    except BusyError:
+        raise
+    except StoreError as error:
+        raise Problem(409, str(error)) from error
     return reply({"generation": number, "version": shop.store.snapshot.version})
 
 
