@@ -1,9 +1,11 @@
 """Processes that listen: one, or several over the same memory-mapped store."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -38,6 +40,7 @@ def run_server(store: Path, serving: Serving) -> None:
             create_app(store, serving, warm=True) if serving.workers == 1 else "sosie.web.server:worker"
         )
         sys.setswitchinterval(SWITCH)
+        signal.signal(signal.SIGTERM, _ended)  # uvicorn answers what was begun, then raises the signal again
         uvicorn.run(
             app,
             factory=isinstance(app, str),
@@ -50,6 +53,10 @@ def run_server(store: Path, serving: Serving) -> None:
             timeout_keep_alive=IDLE,
             timeout_graceful_shutdown=int(serving.deadline) + 1,
         )
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def worker() -> FastAPI:
