@@ -2,7 +2,7 @@
 
 import typer
 
-from sosie.cli import asking, bringing, building, health, measuring, ruling, serving, training
+from sosie.cli import asking, bringing, building, health, keeping, measuring, ruling, serving, training
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,5 +35,9 @@ for verb in (
     serving.serve,
     serving.key,
     building.rollback,
+    keeping.merge,
+    keeping.backup,
+    keeping.restore,
+    keeping.gc,
 ):
     app.command()(verb)

@@ -52,6 +52,14 @@ def warn(notes: Iterable[str]) -> None:
         err.print(f"[yellow]note[/] {_plain(note)}", soft_wrap=True)
 
 
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count} bytes"
+
+
 def price(product: Product) -> str:
     """Price as a shop shows it, the sale price beside it where there is one."""
     if product.price is None:

@@ -111,7 +111,7 @@ def read_delta(file: Path, before: Delta, commit: int) -> Delta:
     if commit == before.commit:
         return before
     start, gone, grown = before.rows, len(before.removed), before.grown
-    with closing(_open_reading(file)) as connection:
+    with closing(open_reading(file)) as connection:
         connection.execute("begin")
         stop = _rows_at(connection, commit)
         products = connection.execute(
@@ -203,7 +203,7 @@ def last_commit(file: Path) -> int:
     """Number of the last commit in a delta, named by a manifest or not; 0 where there is none."""
     if not file.exists():
         return 0
-    with closing(_open_reading(file)) as connection:
+    with closing(open_reading(file)) as connection:
         return int(connection.execute("select coalesce(max(number), 0) from commits").fetchone()[0])
 
 
@@ -256,7 +256,8 @@ def _insert(connection: sqlite3.Connection, number: int, addition: Addition) -> 
     connection.executemany("insert into removed (row) values (?)", ((row,) for row in addition.removed.tolist()))
 
 
-def _open_reading(file: Path) -> sqlite3.Connection:
+def open_reading(file: Path) -> sqlite3.Connection:
+    """A delta open for reading. Raises sqlite3.Error."""
     address = f"file:{quote(str(file.resolve()))}?mode=ro"
     try:
         return _connect(address)

@@ -110,7 +110,7 @@ class LocalStore:
     @contextmanager
     def write(self) -> Iterator[Writer]:
         """Be the one writer of the store. Raises BusyError at once, naming the other writer, where there is one."""
-        with self._locked():
+        with self.locked():
             drop_leftovers(self.folder)
             self._seen = ()  # what is changed has to be the newest state: read, not guessed from a file's date
             writer = Writer(self.snapshot())
@@ -125,7 +125,7 @@ class LocalStore:
 
         Raises BusyError, naming the other writer, when that was too long.
         """
-        with self._locked(wait):
+        with self.locked(wait):
             self._seen = ()
             snapshot = self.snapshot()
             yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
@@ -139,7 +139,7 @@ class LocalStore:
         is waited for, in seconds. Where another generation took the place of the one that was merged, nothing is
         changed. Raises BusyError: another process merges, or writes for too long; StoreError.
         """
-        with self._merging():
+        with self.merging():
             old = self.snapshot()
             with explained(self.folder, "prepare a new generation"):
                 fresh = start_merge(old)
@@ -147,7 +147,7 @@ class LocalStore:
                 yield old, fresh
                 with explained(self.folder, "finish the new generation"):
                     fresh.seal()
-                with self._locked(wait):
+                with self.locked(wait):
                     drop_leftovers(self.folder)
                     self._seen = ()
                     now = self.snapshot()
@@ -158,7 +158,8 @@ class LocalStore:
                 fresh.discard()  # what was not renamed
 
     @contextmanager
-    def _merging(self) -> Iterator[None]:
+    def merging(self) -> Iterator[None]:
+        """Hold the lock of the one who merges. Raises BusyError."""
         lock = FileLock(self.folder / MERGE_LOCK, timeout=0)
         with explained(self.folder, "lock it for merging"):
             try:
@@ -187,7 +188,7 @@ class LocalStore:
         """
         if not self.exists(self.folder):
             raise StoreError(f"{self.folder}: there is no store here.")
-        with self._locked():
+        with self.locked():
             drop_leftovers(self.folder)
             whole = whole_generations(self.folder)
             try:
@@ -206,7 +207,8 @@ class LocalStore:
             return earlier[-1]
 
     @contextmanager
-    def _locked(self, wait: float = 0.0) -> Iterator[None]:
+    def locked(self, wait: float = 0.0) -> Iterator[None]:
+        """Hold the lock of the one writer; another one is waited for, in seconds. Raises BusyError, naming it."""
         lock = FileLock(self.folder / LOCK, timeout=wait)
         holder = self.folder / HOLDER
         with explained(self.folder, "lock it for writing"):

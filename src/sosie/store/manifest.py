@@ -46,8 +46,8 @@ class Manifest:
     source: Mapping[str, Any] = field(default_factory=dict)  # where the products came from; plain JSON
     counters: Mapping[str, Any] = field(default_factory=dict)  # of the last build; plain JSON
 
-    def write(self, folder: Path) -> None:
-        """Replace the manifest of a folder."""
+    def encoded(self) -> bytes:
+        """As JSON."""
         content = {
             "format": FORMAT,
             "generation": self.generation,
@@ -59,7 +59,11 @@ class Manifest:
             "source": dict(self.source),
             "counters": dict(self.counters),
         }
-        write_atomic(folder / MANIFEST, json.dumps(content, indent=1).encode())
+        return json.dumps(content, indent=1).encode()
+
+    def write(self, folder: Path) -> None:
+        """Replace the manifest of a folder."""
+        write_atomic(folder / MANIFEST, self.encoded())
 
     @property
     def next(self) -> int:

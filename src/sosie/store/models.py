@@ -23,7 +23,7 @@ def keep_model(store: Path, model: Path) -> Path:
     for folder in (models / name for name in names):
         if not folder.exists():
             break
-        if _same(model, folder):
+        if same_model(model, folder):
             return folder
     beside = folder.with_name(f"{folder.name}.partial")
     with explained(store, f"keep a copy of {model}"):
@@ -35,6 +35,7 @@ def keep_model(store: Path, model: Path) -> Path:
     return folder
 
 
-def _same(one: Path, other: Path) -> bool:
+def same_model(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files."""
     files = [{str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} for folder in (one, other)]
     return files[0] == files[1] and not any(filecmp.cmpfiles(one, other, files[0], shallow=False)[1:])
