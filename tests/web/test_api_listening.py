@@ -81,13 +81,15 @@ def test_an_answer_that_takes_too_long(store, monkeypatch):
 
 
 @pytest.fixture
-def process(own_store):
+def process(own_store, tmp_path):
     """`sosie serve` as an operator starts it; its address and the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", "from sosie.cli import main; main()", "serve", "--store", str(own_store)]
-    with subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.PIPE) as server:
+    settings = tmp_path / "sosie.toml"
+    settings.write_text("[serve]\ndeadline = 120\n")
+    with subprocess.Popen([*command, "--port", str(port), "--config", str(settings)], stderr=subprocess.PIPE) as server:
         address = f"http://127.0.0.1:{port}"
         until = time.monotonic() + 90
         while time.monotonic() < until:
