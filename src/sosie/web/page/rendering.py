@@ -20,7 +20,7 @@ from sosie.web.page.words import Words, words_for
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-VIEWS: Mapping[str, str] = {"search": "/"}  # name and address of each view in the menu
+VIEWS: Mapping[str, str] = {"search": "/", "catalogue": "/catalogue"}  # name and address of each view in the menu
 FOREVER = "public, max-age=31536000, immutable"
 HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 
@@ -49,10 +49,10 @@ class Page:
         """An address that keeps the language which was asked for."""
         return f"{path}?lang={self.words.asked}" if self.words.asked else path
 
-    def search(self, **fields: str) -> str:
-        """The address of a search, in the language which was asked for."""
+    def address(self, path: str, **fields: str) -> str:
+        """An address with some fields, in the language which was asked for."""
         named = {**fields, "lang": self.words.asked}
-        return f"/?{urlencode([(name, value) for name, value in named.items() if value])}"
+        return f"{path}?{urlencode([(name, value) for name, value in named.items() if value])}"
 
     def _here(self, **changes: str) -> str:
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name not in changes]
@@ -69,7 +69,7 @@ class Page:
                 .render(
                     t=self.words,
                     link=self.link,
-                    search=self.search,
+                    address=self.address,
                     views=VIEWS.items(),
                     view_name=name,
                     translated=self._here(lang=self.words("other_code")),

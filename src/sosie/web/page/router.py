@@ -1,6 +1,7 @@
 """The addresses of the page."""
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,9 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from sosie.errors import PictureError, QuestionError, SosieError
+from sosie.catalog.names import MAPPABLE
+from sosie.errors import CatalogueError, PictureError, QuestionError, SosieError
 from sosie.web.asking import check_ids
+from sosie.web.jobs import Job
 from sosie.web.page.address import Asked, read_address
+from sosie.web.page.catalogue import catalogue_view, decided_in, keep_catalogue, start_build, start_check
 from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
 from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
 from sosie.web.page.product import product_view
@@ -132,6 +136,48 @@ async def product_picture(request: Request, number: int, id: str, w: int = WIDTH
     return FileResponse(file, headers={"Cache-Control": FOREVER if v else "no-cache"}, media_type="image/webp")
 
 
+@router.get("/catalogue")
+async def catalogue_page(request: Request, file: str = "") -> Response:
+    """What the store holds, how an uploaded file would be read, what is wrong, what is being done."""
+    shop, page = _shop(request), Page.of(request)
+    decided = decided_in(request.query_params.multi_items())
+    view = await shop.run(partial(catalogue_view, shop, file, decided, page.words))
+    if page.wants_json:
+        return page.json(view.as_json())
+    return await page.html("catalogue.html.j2", "catalogue", view=view, fields=MAPPABLE)
+
+
+@router.post("/catalogue/files")
+async def keep_file(request: Request) -> Response:
+    """Keep a catalogue that somebody uploads; leads on to how it would be read."""
+    page, store = Page.of(request), _shop(request).store.folder
+    form = await request.form(max_files=1, max_fields=5)
+    sent = form.get("file")
+    if not isinstance(sent, UploadFile):
+        raise CatalogueError("no file was given; choose one.")
+    name = await run_in_threadpool(keep_catalogue, store, sent.filename or "", await sent.read())
+    if page.wants_json:
+        return page.json({"file": name})
+    return RedirectResponse(page.address("/catalogue", file=name), 303)
+
+
+@router.post("/catalogue/build")
+async def build_catalogue(request: Request) -> Response:
+    """Begin to bring the store up to date with an uploaded file."""
+    shop, fields = _shop(request), await _fields(request)
+    decided, removals = decided_in(list(fields.items())), bool(fields.get("allow_removals"))
+    job = await shop.write(partial(start_build, shop, fields.get("file", ""), decided, removals))
+    return _begun(request, job)
+
+
+@router.post("/catalogue/check")
+async def check_catalogue(request: Request) -> Response:
+    """Begin to look for what is wrong with an uploaded file, or with the store's products."""
+    shop, fields = _shop(request), await _fields(request)
+    job = await shop.write(partial(start_check, shop, fields.get("file", ""), decided_in(list(fields.items()))))
+    return _begun(request, job)
+
+
 @router.get("/static/{version}/{name}")
 async def static(version: str, name: str) -> Response:
     """A style, a module or an icon of the page."""
@@ -139,6 +185,16 @@ async def static(version: str, name: str) -> Response:
     if found is None:
         raise Problem(404, f"there is no file '{name}'.")
     return found
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    form = await request.form(max_files=0, max_fields=2_000)
+    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def _begun(request: Request, job: Job) -> Response:
+    page = Page.of(request)
+    return page.json(job.told()) if page.wants_json else RedirectResponse(page.link("/catalogue"), 303)
 
 
 def _back(request: Request) -> Response:
