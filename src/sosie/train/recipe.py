@@ -167,15 +167,18 @@ RECIPES: dict[str, Recipe] = {
     # A residual network from scratch, for tens of thousands of tiny pictures.
     "tiny-pictures": Recipe(
         network="residual",
-        loss=LossSettings(name="cosface"),
-        augmentation=TINY,
+        loss=LossSettings(name="cosface", margin=0.35, temperature=1 / 16),
+        augmentation=TINY.model_copy(update={"padding": 0.07}),
+        settle=4,
         sizes=(28,),
         epochs=12,
         batch=256,
         optimiser="sgd",
         rate=0.1,
         decay=5e-4,
+        warmup=0.2,
         average=0.99,
+        validate_every=2,
     ),
     "cnn": Recipe(
         network="cnn",

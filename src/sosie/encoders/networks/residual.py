@@ -12,24 +12,24 @@ class ResidualSettings:
     """`widths` are the channels of the stages; each stage has half the resolution of the one before."""
 
     dim: int = 128
-    widths: tuple[int, ...] = (64, 128)
+    widths: tuple[int, ...] = (48, 96, 192)
 
 
 class Residual(nn.Module):
-    """Wide and shallow: per stage, a convolution that halves the picture and two that add to it; max-pooled, linear.
+    """Wide and shallow: per stage a convolution, a pooling that halves the picture, two convolutions that add to it.
 
     He et al., "Deep residual learning", 2016, in the shape of Page's "How to train your ResNet", 2018. Plain
-    convolutions of many channels at low resolution, since those are what a processor is quick at, backwards too
-    (depthwise ones aren't); the first one halves the picture already.
+    convolutions of many channels, since those are what a processor is quick at, backwards too (depthwise ones aren't);
+    only the first of each stage sees the resolution of the stage before. What is left is max-pooled, and mapped.
     """
 
     def __init__(self, settings: ResidualSettings) -> None:
         super().__init__()
         stages: list[nn.Module] = []
-        inside, kernel = 3, 5
+        inside = 3
         for width in settings.widths:
-            stages += [convolution(inside, width, kernel, stride=2), Added(width)]
-            inside, kernel = width, 3
+            stages += [convolution(inside, width), nn.MaxPool2d(2), Added(width)]
+            inside = width
         self.stages = nn.Sequential(*stages)
         self.last = nn.Linear(inside, settings.dim)
         self.norm = nn.BatchNorm1d(settings.dim)
