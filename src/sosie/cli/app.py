@@ -21,6 +21,7 @@ for verb in (
     asking.similar,
     asking.search,
     asking.neighbours,
+    asking.export,
     asking.matrix,
     measuring.evaluate,
     measuring.compare,

@@ -92,6 +92,18 @@ def neighbours(
     _write(store, out, as_json, lambda opened, progress: opened.neighbours(out, k, progress))
 
 
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORM", help="shopify, woocommerce, magento or jsonl.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What the shop then imports.")],
+    k: Annotated[int, typer.Option("--k", min=1, max=50, help="How many a product.")] = 10,
+    where: Where = "",
+    store: StoreOption = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Every product's look-alikes as a shop imports them; pins and blocks count."""
+    _write(store, out, as_json, lambda opened, progress: opened.export(out, form, k, where, progress))
+
+
 def matrix(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .npz file that SciPy or NumPy loads.")],
     k: Annotated[int, typer.Option("--k", min=1, max=1000, help="How many a row beyond 20,000 products.")] = 50,
@@ -128,7 +140,7 @@ def _ask(folder: Path, query: Query, title: "Callable[[Store], str]", html: Path
         show.print_hits(title(opened), answer.hits, answer.took_ms, answer.alike)
 
 
-def _write(folder: Path, out: Path, as_json: bool, write: Callable[..., Path]) -> None:
+def _write(folder: Path, out: Path, as_json: bool, write: Callable[..., object]) -> None:
     from sosie.cli import show
     from sosie.engine.shop import Store
 
@@ -137,7 +149,8 @@ def _write(folder: Path, out: Path, as_json: bool, write: Callable[..., Path]) -
     with show.progress() as progress:
         written = write(opened, progress)
     seconds = time.perf_counter() - start
+    products = written if isinstance(written, int) else len(opened)
     if as_json:
-        show.print_json({"file": str(written), "products": len(opened), "seconds": round(seconds, 3)})
+        show.print_json({"file": str(out), "products": products, "seconds": round(seconds, 3)})
     else:
-        show.out.print(f"{written}: {len(opened):,} products in {seconds:.1f} s")
+        show.out.print(f"{out}: {products:,} products in {seconds:.1f} s")

@@ -10,6 +10,7 @@ import numpy as np
 from sosie.encoders import load_encoder
 from sosie.encoders.function import by_signal
 from sosie.engine.build import BuildOptions, BuildReport, build_store, silent
+from sosie.engine.exports import write_export
 from sosie.engine.matrix import write_matrix
 from sosie.engine.neighbours import write_neighbours
 from sosie.engine.questions import Answer, answer
@@ -125,6 +126,10 @@ class Store:
         """Write every product's k nearest to a .parquet, .csv or .jsonl file: id, neighbour, rank, score, parts."""
         write_neighbours(self.snapshot, Path(out), k, progress)
         return Path(out)
+
+    def export(self, out: str | Path, form: str, k: int = 10, where: str = "", progress: Progress | None = None) -> int:
+        """Write look-alikes in a form that a shop imports: shopify, woocommerce, magento, jsonl; how many have any."""
+        return write_export(self.snapshot, self.encoder, Path(out), form, k, where, progress)
 
     def matrix(self, out: str | Path, k: int = 50, progress: Progress | None = None) -> Path:
         """Write the similarity matrix as .npz: dense up to 20,000 products, the k best a row beyond."""
