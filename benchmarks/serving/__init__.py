@@ -1,0 +1,1 @@
+"""What the benchmark of the service needs: the script beside it, the shops that are asked, the load."""
