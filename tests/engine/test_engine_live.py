@@ -177,6 +177,30 @@ def test_calls_that_wait_are_committed_together(store):
     assert store.snapshot.version == "1.2"
 
 
+def test_what_is_unchanged_waits_for_nobody(store):
+    with store.local.write():
+        assert Live(store, wait=0.0).put([store["p4"]]) == [Written("p4", "unchanged")]
+        assert Live(store, wait=0.0).remove(["never"]) == [Written("never", "unknown")]
+
+
+def test_several_processes_write_by_turns(store):
+    """Each opens the store for itself, and holds a lock of its own."""
+    writers = [Live(sosie.open(store.folder)) for _ in range(3)]
+
+    def work(number):
+        for at in range(6):
+            writers[number].put([Product(f"w{number}-{at}", title="thing"), Product("shared", title=f"{number} {at}")])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(f"w{number}-{at}" in store for number in range(3) for at in range(6))
+    assert len(store) == 30 + 18 + 1
+    assert store["shared"].title.endswith(" 5")
+
+
 def test_a_writer_that_does_not_end_is_named(store):
     live = Live(store, wait=0.05)
     with store.local.write(), pytest.raises(BusyError, match=f"is being written by process {os.getpid()}"):

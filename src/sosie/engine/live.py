@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 
@@ -168,43 +167,58 @@ class Live:
                     call.fail(error)
 
     def _commit(self, calls: Sequence[_Call]) -> None:
-        if not calls:
+        snapshot = self._store.snapshot
+        changing = []
+        for call in calls:
+            plan = _planned(snapshot, call)
+            if plan.ended or plan.items:
+                changing.append(call)
+            else:
+                call.written, call.done = plan.written, True
+        if not changing:
             return
-        with self._store.local.append(max(0.0, calls[0].deadline - time.monotonic())) as appender:
-            snapshot = appender.snapshot
-            rows = snapshot.rows([id for call in calls for id in call.ids])
-            told: list[list[Written]] = []
-            items: list[Item] = []
-            ended: list[int] = []
-            place = count()
-            for call in calls:
-                told.append([])
-                for at, id in enumerate(call.ids):
-                    row = int(rows[next(place)])
-                    item = call.items[at] if call.items else None
-                    what = _what(snapshot, row, item)
-                    told[-1].append(Written(id, what))
-                    if row >= 0 and what != "unchanged":
-                        ended.append(row)
-                    if item is not None and what != "unchanged":
-                        items.append(item)
-            if items or ended:
-                appender.commit(
-                    [item.product for item in items],
-                    [item.record for item in items],
-                    _stacked(snapshot, items),
-                    np.array(ended, np.int64),
-                )
+        with self._store.local.append(max(0.0, changing[0].deadline - time.monotonic())) as appender:
+            plans = [_planned(appender.snapshot, call) for call in changing]
+            items = [item for plan in plans for item in plan.items]
+            ended = np.array([row for plan in plans for row in plan.ended], np.int64)
+            if len(items) or len(ended):
+                vectors = _stacked(appender.snapshot, items)
+                appender.commit([item.product for item in items], [item.record for item in items], vectors, ended)
         _ = self._store.snapshot  # whoever asks next finds it read
-        for call, written in zip(calls, told, strict=True):
-            call.written, call.done = written, True
+        for call, plan in zip(changing, plans, strict=True):
+            call.written, call.done = plan.written, True
 
 
-def _what(snapshot: Snapshot, row: int, item: Item | None) -> str:
-    """What becomes of a product that stands at a row, or nowhere (-1). Raises _StaleError: to be made anew."""
+@dataclass(slots=True)
+class _Plan:
+    """What becomes of a call: what is told, what is to be written, and rows that end."""
+
+    written: list[Written] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+
+def _planned(snapshot: Snapshot, call: _Call) -> _Plan:
+    """What a call changes in a state of the store. Raises _StaleError: vectors are to be made anew."""
+    plan = _Plan()
+    rows = snapshot.rows(call.ids)
+    there = rows[rows >= 0]
+    records = dict(zip(there.tolist(), snapshot.raw_records(there), strict=True)) if call.items else {}
+    for at, (id, row) in enumerate(zip(call.ids, rows.tolist(), strict=True)):
+        item = call.items[at] if call.items else None
+        what = _what(snapshot, row, records.get(row), item)
+        plan.written.append(Written(id, what))
+        if row >= 0 and what != "unchanged":
+            plan.ended.append(row)
+        if item is not None and what != "unchanged":
+            plan.items.append(item)
+    return plan
+
+
+def _what(snapshot: Snapshot, row: int, record: bytes | None, item: Item | None) -> str:
+    """What becomes of a product that stands at a row with a record, or nowhere (-1, None). Raises _StaleError."""
     if item is None:
         return "removed" if row >= 0 else "unknown"
-    record = snapshot.raw_records(np.array([row]))[0] if row >= 0 else None
     if record is not None and is_same(snapshot, row, record, item):
         return "unchanged"
     if item.made is None or item.made.before != record or item.made.basis != basis_of(snapshot):

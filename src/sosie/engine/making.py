@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sosie.engine.encode import encode_products
 from sosie.engine.reading import PRESENT
@@ -82,14 +81,14 @@ def _unit_rows(snapshot: Snapshot, signal: str, matrix: Matrix, count: int) -> M
         raise CatalogueError(
             f"vectors: there is no signal '{signal}'; this store has {', '.join(snapshot.signals) or 'none'}."
         )
-    rows: NDArray[np.float64] = np.asarray(matrix, np.float64)
+    rows = np.ascontiguousarray(matrix, np.float32)
     wanted = (count, len(snapshot.scales[signal].mean))
     if rows.shape != wanted:
         raise CatalogueError(f"vectors: '{signal}' has the shape {rows.shape}; these products need {wanted}.")
-    if not np.isfinite(rows).all():
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))[:, None]
+    if not np.isfinite(length).all():
         raise CatalogueError(f"vectors: '{signal}' holds values that are not finite numbers.")
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Matrix = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0).astype(np.float32)
+    unit: Matrix = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0, casting="same_kind")
     return unit
 
 

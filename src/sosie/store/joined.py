@@ -47,7 +47,9 @@ class Joined:
             self._rows += len(records)
 
     def _add(self, name: str, row: int, value: object, numeric: bool) -> None:
-        late = self._late.setdefault(name, _Late())
+        late = self._late.get(name)
+        if late is None:
+            late = self._late[name] = _Late()
         late.rows.append(row)
         late.values.append(value)
         late.numeric &= numeric

@@ -128,7 +128,11 @@ class LocalStore:
         with self.locked(wait):
             self._seen = ()
             snapshot = self.snapshot()
-            yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
+            try:
+                yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
+            except StoreError:
+                self._close_delta()
+                raise
             self._seen = ()
 
     @contextmanager
@@ -175,10 +179,14 @@ class LocalStore:
         """The open delta of a generation; only who holds the lock may use it."""
         file = delta_file(self.folder, generation)
         if self._delta is not None and self._delta.file != file:
-            self._delta.close()
-            self._delta = None
+            self._close_delta()
         self._delta = self._delta or DeltaWriter(file)
         return self._delta
+
+    def _close_delta(self) -> None:
+        if self._delta is not None:
+            self._delta.close()
+            self._delta = None
 
     def rollback(self) -> int:
         """Go back to the generation before the current one, its delta included; returns its number. Raises StoreError.
