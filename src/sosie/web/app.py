@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from sosie.config import Serving
-from sosie.web import asking, describing, entering, looking, state, widget, writing
+from sosie.web import asking, describing, entering, looking, ruling, state, widget, writing
 from sosie.web.gate import Gate
 from sosie.web.metrics import Metrics
 from sosie.web.problems import add_problems
@@ -55,7 +55,7 @@ def create_app(store: Path, serving: Serving | None = None, *, warm: bool = Fals
             max_age=3_600,
         )
     add_problems(app)
-    for routes in (state, asking, writing, looking, describing, entering, widget):
+    for routes in (state, asking, writing, ruling, looking, describing, entering, widget):
         app.include_router(routes.router)
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module

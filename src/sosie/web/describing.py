@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from starlette.responses import HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
-ORDER = ("questions", "catalogue", "writing", "operation")
+ORDER = ("questions", "catalogue", "writing", "rules", "operation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,3 +145,7 @@ RUNNING = {
 }
 JOB = {200: told("The job.", RUNNING), 202: told("The job, begun.", RUNNING), **REFUSED}
 JOBS = {200: told("Jobs, the newest first.", {"jobs": [RUNNING]}), **REFUSED}
+RULES = {
+    200: told("All rules.", {"pins": {"sku-1": ["sku-2"]}, "blocks": {"sku-1": ["sku-9"], "*": ["sku-7"]}}),
+    **REFUSED,
+}
