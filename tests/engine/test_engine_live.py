@@ -366,3 +366,18 @@ def test_what_no_file_named_outlives_a_merge_and_a_build(store, built):
     live.merge()
     assert build_store(built / "catalogue.csv", store.folder).changes.removed == 0
     assert "new" in store
+
+
+def test_a_merge_in_a_process_of_its_own(store):
+    live = Live(store)
+    live.put([Product("new", title="velvet lamp")])
+    store.search(text="velvet", where="color = 'red'")
+    assert live.merge(apart=True) == "2.0"
+    assert store.snapshot.asked_columns == {"color"}, "what was asked for is open again"
+    assert store.search(text="velvet lamp", limit=1)[0].product.id == "new"
+    live.put([Product("other", title="velvet lamp")])
+    with store.local.merging(), pytest.raises(BusyError, match="is being merged already"):
+        live.merge(apart=True)
+    (store.snapshot.folder / "records.bin").write_bytes(b"")
+    with pytest.raises(StoreError, match="damaged or incomplete"):
+        live.merge(apart=True)

@@ -1,18 +1,23 @@
 """Writing to a store while it answers: products put and removed, durable and visible when the call returns."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from sosie.engine.build import silent
+from sosie.engine.candidates import Candidates
 from sosie.engine.making import Item, basis_of, is_same, items_of, make
 from sosie.engine.shop import Store
+from sosie.engine.wording import word_scores
 from sosie.engine.writing import LEAST_DELTA, write_indexes
-from sosie.errors import BusyError, SosieError
+from sosie.errors import BusyError, SosieError, StoreError
 from sosie.store import Snapshot
 from sosie.types import Matrix, Product, Progress
 
@@ -21,6 +26,21 @@ LOT = 1_024  # products or removals that are committed at a time
 MOST_DELTA = 10_000  # rows: every one of them is looked at for every question
 MERGE_WAIT = 600.0  # seconds for another writer before a finished merge is given up
 FEW = 8  # products of a call that are encoded together with those of other calls
+
+_MERGE = """
+import os, sys
+from pathlib import Path
+from sosie.engine.live import Live
+from sosie.engine.shop import Store
+from sosie.errors import SosieError
+if hasattr(os, "nice"):
+    os.nice(10)
+try:
+    Live(Store(Path(sys.argv[1]))).merge()
+except SosieError as error:
+    print(f"{type(error).__name__}: {error}")
+    sys.exit(1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +113,31 @@ class Live:
         share = snapshot.config.build.merge_share * snapshot.base
         return snapshot.size - snapshot.base + removed > max(LEAST_DELTA, min(share, MOST_DELTA))
 
-    def merge(self, progress: Progress = silent) -> str:
+    def merge(self, progress: Progress = silent, *, apart: bool = False) -> str:
         """Take what was written since the last generation into the next one; returns the version of the store then.
 
-        Reads and writes go on, also those of other processes; only one process merges. Raises BusyError: another one
-        does, or one that builds does not end; StoreError (disk full); then the store is as it was before.
+        Reads and writes go on, also those of other processes; only one process merges. `apart` does it in a process
+        of its own, of low priority, so that threads of this one that answer are not held up. Raises BusyError: another
+        process merges, or one that builds does not end; StoreError (disk full); then the store is as it was before.
         """
-        local = self._store.local
-        if local.snapshot().manifest.commit:
-            with local.merge(MERGE_WAIT) as (old, fresh):
-                progress("indexing", 0, None)
-                write_indexes(fresh, old.weights, old.scales, old.config.index)
+        before = self._store.snapshot
+        if before.manifest.commit:
+            progress("indexing", 0, None)
+            if apart:
+                _merge_apart(self._store.folder)
+            else:
+                with self._store.local.merge(MERGE_WAIT) as (old, fresh):
+                    write_indexes(fresh, old.weights, old.scales, old.config.index)
+            self._warm(before)
         return self._store.snapshot.version
+
+    def _warm(self, before: Snapshot) -> None:
+        """Open what questions asked for before, so that the first ones of a new generation needn't wait for it."""
+        snapshot = self._store.snapshot
+        Candidates.open(snapshot)
+        word_scores(snapshot, "warm")
+        for name in before.asked_columns:
+            snapshot.columns.get(name)
 
     def _deadline(self) -> float:
         return time.monotonic() + self._wait
@@ -187,6 +220,16 @@ class Live:
         _ = self._store.snapshot  # whoever asks next finds it read
         for call, plan in zip(changing, plans, strict=True):
             call.written, call.done = plan.written, True
+
+
+def _merge_apart(folder: Path) -> None:
+    """Merge in a process of its own. Raises StoreError, BusyError as the process met them."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MERGE, str(folder.resolve())], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        kind, _, told = (done.stdout.strip() or f": the merge ended with status {done.returncode}").partition(": ")
+        raise (BusyError if kind == BusyError.__name__ else StoreError)(told)
 
 
 @dataclass(slots=True)

@@ -183,6 +183,11 @@ class Columns(Mapping[str, Column]):
             return Column(self._numbers[NUMBERS.index(name)])
         return self.spread(name, self._entries[name].numeric)
 
+    @property
+    def asked(self) -> set[str]:
+        """Names of the columns that were asked for."""
+        return {name for name, _ in list(self._spread)}
+
     def numeric(self, name: str) -> bool | None:
         """Whether a column can be read as numbers; None where no row has a value."""
         if name in NUMBERS:

@@ -58,6 +58,11 @@ class Joined:
         """The columns as they were when there were so many rows."""
         return _At(self, size)
 
+    @property
+    def asked(self) -> set[str]:
+        """Names of the columns that were asked for."""
+        return set(self._asked)
+
     def names(self, size: int) -> dict[str, None]:
         """Names of the columns that the first rows have."""
         with self._lock:

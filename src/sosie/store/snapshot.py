@@ -102,6 +102,11 @@ class Snapshot:
             return self.generation.columns
         return self.delta.grown.columns.at(self.size)
 
+    @property
+    def asked_columns(self) -> set[str]:
+        """Names of the columns that questions to this generation asked for."""
+        return self.generation.columns.asked | self.delta.grown.columns.asked
+
     def row(self, id: str) -> int | None:
         """The row of a product that is alive."""
         late = self.delta.row(id)
