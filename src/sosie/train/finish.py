@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sosie.encoders.networks.embedder import Reduced, kept_directions, parameters
+from sosie.encoders.networks.embedder import Reduced, Whitened, half_whitened, kept_directions, parameters
 from sosie.encoders.sealed import seal
 from sosie.store import Snapshot
 from sosie.train.course import vectors_to_judge
@@ -87,14 +87,17 @@ def write_model(
 
 
 def _reduced(network: nn.Module, course: Course, material: Material) -> nn.Module:
-    """The whole network, with the main directions of what it was trained on where the recipe keeps fewer numbers."""
+    """The whole network, with the main directions of what it was trained on where the recipe keeps or whitens them."""
     recipe = course.recipe
-    if not 0 < recipe.keep < recipe.dim:
+    keep = recipe.keep if 0 < recipe.keep < recipe.dim else 0
+    if not keep and not recipe.whiten:
         return whole(network)
     items = np.flatnonzero(material.good[: material.learnt])
     some = items[:: max(1, len(items) // KEPT_FROM)]
     embeddings = torch.from_numpy(embed(network, course.inputs, some))
-    return Reduced(whole(network), kept_directions(embeddings, recipe.keep)).eval()
+    if recipe.whiten:
+        return Whitened(whole(network), *half_whitened(embeddings, keep or embeddings.shape[1])).eval()
+    return Reduced(whole(network), kept_directions(embeddings, keep)).eval()
 
 
 def _lightness(

@@ -20,7 +20,7 @@ from sosie.encoders.networks.efficientnet_lite import (
     efficientnet_lite0,
     for_bf16,
 )
-from sosie.encoders.networks.embedder import Embedder, EmbedderSettings, Reduced, Rest, freeze, hold_norms
+from sosie.encoders.networks.embedder import Embedder, EmbedderSettings, Reduced, Rest, Whitened, freeze, hold_norms
 from sosie.encoders.networks.residual import Residual, ResidualSettings
 from sosie.encoders.networks.vae import PictureVae, PictureVaeSettings
 from sosie.encoders.runtime import Runtime
@@ -140,7 +140,7 @@ def write_pictures(network: nn.Module, recipe: Recipe, key: str) -> LearnedPictu
 def _for_runtime(network: nn.Module) -> nn.Module:
     """The same network in a form that loses little in bf16."""
     network = deepcopy(network)
-    embedder = network.network if isinstance(network, Reduced) else network
+    embedder = network.network if isinstance(network, Reduced | Whitened) else network
     if isinstance(embedder, Embedder) and isinstance(embedder.trunk, FromPixels):
         inner = embedder.trunk.network
         assert isinstance(inner, EfficientNetLite0)

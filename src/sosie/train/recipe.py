@@ -3,9 +3,9 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from sosie.config import Settings, Share, explain
 from sosie.engine.reading import PRESENT
@@ -51,6 +51,7 @@ class Recipe(Settings):
     signals: tuple[str, ...] = ()  # that a network of vectors reads
     dim: Annotated[int, Field(ge=2, le=4096)] = 256
     keep: Annotated[int, Field(ge=0, le=4096)] = 0  # main directions of the trained embedding that are kept; 0 = all
+    whiten: bool = False  # the trained embedding's directions are half-whitened: for few classes
     freeze: Annotated[int, Field(ge=0)] = 0  # blocks of a pretrained network, from its input on, that stay as they are
     start: str = ""  # folder of a trained model whose weights it begins with
     shots: Annotated[int, Field(ge=0)] = 0  # products of each label that are learnt from, at most; 0 = all
@@ -93,6 +94,12 @@ class Recipe(Settings):
     validate_every: Annotated[int, Field(ge=1)] = 1  # epochs
     patience: Annotated[int, Field(ge=0)] = 0  # validations without a better one, after which it stops; 0 = never
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _of_pictures(self) -> Self:
+        if self.sees != "pictures" and (self.keep or self.whiten):
+            raise ValueError(f"keep and whiten are for networks of pictures, {self.network} reads {self.sees}")
+        return self
 
     @property
     def sees(self) -> Literal["pictures", "texts", "vectors"]:
@@ -170,6 +177,7 @@ RECIPES: dict[str, Recipe] = {
         loss=LossSettings(name="cosface", margin=0.35, temperature=1 / 16),
         augmentation=TINY.model_copy(update={"padding": 0.07}),
         settle=4,
+        whiten=True,
         sizes=(28,),
         epochs=12,
         batch=256,

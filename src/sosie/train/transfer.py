@@ -16,7 +16,7 @@ from sosie.train.networks import WEIGHTS
 from sosie.train.recipe import Recipe, changed
 
 RECIPE = "recipe.json"
-DIRECTIONS = "directions"  # what a model that keeps fewer numbers has beside its network
+CENTRE, DIRECTIONS = "centre", "directions"  # what a model that keeps or whitens directions has beside its network
 BESIDE = re.compile(r"base_model\.model\.|\.base_layer")  # in the names of layers that low-rank ones are learnt beside
 
 
@@ -52,6 +52,7 @@ def begin_from(network: nn.Module, recipe: Recipe) -> None:
     """
     folder = Path(recipe.start)
     state = load_file(folder / WEIGHTS)
+    state.pop(CENTRE, None)
     if state.pop(DIRECTIONS, None) is not None:
         state = {name.removeprefix("network."): value for name, value in state.items()}
     own = network.state_dict()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+FLOOR = 1e-3  # of the largest variance: directions below it are noise, and are not raised further
 BLOCK = re.compile(r"(?:blocks|layers?)\.(\d+)\.")  # as networks name the parts that follow one another
 
 
@@ -72,6 +73,36 @@ def kept_directions(embeddings: Tensor, dim: int) -> Tensor:
     _, directions = torch.linalg.eigh(values.T @ values)  # the largest last
     kept: Tensor = directions.flip(1)[:, :dim].T.to(embeddings.dtype).contiguous()
     return kept
+
+
+class Whitened(nn.Module):
+    """A trained network whose embeddings, of unit length, are centred and turned to half-whitened directions."""
+
+    def __init__(self, network: nn.Module, centre: Tensor, directions: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.centre = nn.Parameter(centre, requires_grad=False)  # (inside,)
+        self.directions = nn.Parameter(directions, requires_grad=False)  # (dim, inside)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, h, w, 3) -> (n, dim)."""
+        embeddings: Tensor = (nn.functional.normalize(self.network(pixels), dim=1) - self.centre) @ self.directions.T
+        return embeddings
+
+
+@torch.no_grad()
+def half_whitened(embeddings: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Mean of some embeddings of unit length, and their `dim` main directions over the root of their deviations.
+
+    (inside,) and (dim, inside). As `sosie.scoring.fit_scale` does it for pictures of a catalogue: what few classes fill
+    entirely leaves room for what tells products of a class apart.
+    """
+    values = embeddings.double()
+    mean = values.mean(0)
+    variances, directions = torch.linalg.eigh((values - mean).T @ (values - mean) / len(values))
+    variances, directions = variances.flip(0)[:dim].clamp_min(0), directions.flip(1)[:, :dim]
+    scaled = directions * (variances + FLOOR * variances[0]) ** -0.25
+    return mean.to(embeddings.dtype), scaled.T.to(embeddings.dtype).contiguous()
 
 
 def freeze(module: nn.Module) -> None:
