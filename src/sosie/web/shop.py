@@ -95,7 +95,9 @@ class Shop:
         """Begin to make what was written a new generation, as a job; or the job that does it already."""
         with self._merging:
             running = self.jobs.running("merge")
-            return running or self.jobs.start("merge", lambda progress: {"version": self.live.merge(progress)})
+            return running or self.jobs.start(
+                "merge", lambda progress: {"version": self.live.merge(progress, apart=True)}
+            )
 
     def close(self) -> None:
         """Let the threads end once they have answered."""
