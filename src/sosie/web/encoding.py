@@ -96,7 +96,7 @@ class Encoding:
             if len(queries) == 1:
                 return [error]
             return [one for query in queries for one in self._together(batch, [query])]  # the others are not at fault
-        return [dict(zip(batch.signals, vectors, strict=True)) for vectors in zip(*columns, strict=True)]
+        return [{s: column[at] for s, column in zip(batch.signals, columns, strict=True)} for at in range(len(queries))]
 
     def _keep(self, key: Key, encoded: Encoded) -> None:
         self._kept[key] = encoded
