@@ -1,6 +1,5 @@
 """Words of a question found literally in the products of a snapshot."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.errors import StoreError
-from sosie.index.words import LaterWords, Postings, document
+from sosie.index.words import LaterWords, Meant, Postings, document
 from sosie.text import tokens
 from sosie.types import Vector
 
@@ -32,10 +31,11 @@ def word_scores(snapshot: "Snapshot", text: str) -> Vector | None:
         raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
     with _OPENING:
         wording = _open(snapshot.folder, stamp)
+    meant = wording.postings.meant(words)
     scores = np.zeros(snapshot.size, np.float32)
-    scores[: snapshot.base] = wording.postings.scores(words)
+    scores[: snapshot.base] = wording.postings.scores(meant)
     if snapshot.size > snapshot.base:
-        scores[snapshot.base :] = wording.later_scores(snapshot, words)
+        scores[snapshot.base :] = wording.later_scores(snapshot, meant)
     return scores
 
 
@@ -48,7 +48,7 @@ class _Wording:
     ids: list[str] = field(default_factory=list)  # of the delta's rows that were read
     lock: Lock = field(default_factory=Lock)
 
-    def later_scores(self, snapshot: "Snapshot", words: Sequence[str]) -> Vector:
+    def later_scores(self, snapshot: "Snapshot", meant: Meant) -> Vector:
         """Scores of the delta's rows. A delta only grows: only new rows are read, unless it is another."""
         base, count = snapshot.base, snapshot.size - snapshot.base
         with self.lock:
@@ -59,7 +59,7 @@ class _Wording:
             for id, product in zip(snapshot.ids(fresh), snapshot.products(fresh), strict=True):
                 self.later.add(document(product))
                 self.ids.append(id)
-            return self.later.scores(words, self.postings, count)
+            return self.later.scores(meant, self.postings, count)
 
 
 @lru_cache(maxsize=4)

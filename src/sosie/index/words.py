@@ -8,7 +8,7 @@ a typo away and model numbers of which only the beginning is given count for les
 import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +26,7 @@ BEGINNING = 0.8  # what a model number counts of which the question gives the be
 MOST_ALTERNATIVES = 20
 CHUNK = 4_000_000  # postings sorted at a time
 
+Meant = Mapping[str, Sequence[tuple[int, float]]]  # tokens of a question -> words of the vocabulary, what each counts
 Document = tuple[Sequence[str], Sequence[str]]  # tokens of title, brand, identifiers; tokens of everything
 
 
@@ -119,12 +120,15 @@ class Postings:
         except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
             raise StoreError(f"{folder}: the words can't be opened ({error}); build the store again.") from error
 
-    def scores(self, tokens: Sequence[str]) -> Vector:
+    def meant(self, tokens: Sequence[str]) -> Meant:
+        """What each of some tokens may mean, each once: see `alternatives`."""
+        return {token: self.alternatives(token) for token in dict.fromkeys(tokens)}
+
+    def scores(self, meant: Meant) -> Vector:
         """Share of the tokens' weight found in each row, (rows,), 0..1."""
         total = np.zeros(self.rows, np.float32)
         mass = 0.0
-        for token in dict.fromkeys(tokens):
-            alternatives = self.alternatives(token)
+        for alternatives in meant.values():
             idf = self.idf(alternatives[0][0]) if alternatives else float(np.log1p(self.rows))
             mass += idf
             if len(alternatives) == 1:
@@ -200,12 +204,11 @@ class LaterWords:
             self._entries.setdefault(word, array("q")).append(2 * self.rows + (word in head))
         self.rows += 1
 
-    def scores(self, tokens: Sequence[str], postings: Postings, rows: int) -> Vector:
+    def scores(self, meant: Meant, postings: Postings, rows: int) -> Vector:
         """Share of the tokens' weight found in each of the first rows, (rows,), 0..1."""
         total = np.zeros(rows)
         mass = 0.0
-        for token in dict.fromkeys(tokens):
-            alternatives = postings.alternatives(token)
+        for token, alternatives in meant.items():
             idf = postings.idf(alternatives[0][0]) if alternatives else float(np.log1p(postings.rows))
             mass += idf
             best = np.zeros(rows)
