@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import sosie
-from sosie.client import Bins, ClientError, Imported, Suggestion, Value, Written
+from sosie.client import Bins, ClientError, Imported, Rules, Suggestion, Value, Written
 from sosie.config import Serving
 from sosie.web.app import create_app
 from sosie.web.keys import add_key
@@ -158,6 +158,21 @@ class TestWriting:
         assert (told[1].line, "wrong" in told[1].error) == (2, True)
         assert told[2] == Imported(3, "p1", "updated")
         assert changed.title == "blue cup"
+
+    def test_pins_and_blocks(self, own_store):
+        async def ask(client):
+            last = (await client.similar("p0", limit=20))[-1].id
+            first = (await client.similar("p0", limit=1))[0].id
+            told = await client.put_rules("p0", pins=[last], blocks=[first])
+            again = await client.similar("p0", limit=20)
+            gone = await client.remove_rules("p0"), await client.rules()
+            return first, last, told, again, gone
+
+        first, last, told, again, gone = in_process(own_store, ask)
+        assert told == Rules({"p0": (last,)}, {"p0": (first,)})
+        assert (again[0].id, again[0].pinned, again[1].pinned) == (last, True, False)
+        assert first not in [hit.id for hit in again]
+        assert gone == (Rules({}, {}), Rules({}, {}))
 
 
 class TestKeysAndErrors:

@@ -191,3 +191,24 @@ def test_a_key_that_is_none_leaves_the_page_as_it_is(browser, pages, service):
             page.evaluate("document.body.classList.add('near')")
         assert page.locator("sosie-similar").evaluate("one => one.shadowRoot.childElementCount") == 0
         page.wrong.clear()  # told in the console, and nowhere else
+
+
+def test_the_example_of_a_single_page(browser, pages, service):
+    address, key = service
+    example = (Path(__file__).parents[2] / "examples" / "single_page.html").read_text(encoding="utf-8")
+    pages["/single"] = example.replace("http://127.0.0.1:8600", address).replace('KEY = ""', f'KEY = "{key}"')
+    page = browser.new_page(base_url=pages.address)
+    wrong = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto("/single")
+    page.get_by_label("Search").fill("yellow")
+    page.locator("#found a", has_text="yellow").click()
+    card = page.locator("sosie-similar .card").first
+    chosen = card.locator(".title").inner_text()
+    card.click()
+    expect(page.locator("#chosen")).to_have_text(chosen)
+    assert page.url.startswith(f"{pages.address}/single#")
+    assert faults(page) == []
+    page.close()
+    assert wrong == []

@@ -149,6 +149,14 @@ class Job:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Of each product, those pinned and those blocked beside it; blocks of "*" hold beside every one."""
+
+    pins: Mapping[str, tuple[str, ...]]
+    blocks: Mapping[str, tuple[str, ...]]
+
+
 def record(kind: type[T], told: Told, **more: object) -> T:
     """A record of what was told; lists become tuples, unknown fields are left out, `more` replaces fields."""
     names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
@@ -169,6 +177,12 @@ def read_facets(told: Told) -> Facets:
         categories=tuple(Value(one["path"], one["count"]) for one in told["categories"]),
         price=record(Bins, told["price"]) if told["price"] else None,
     )
+
+
+def read_rules(told: Told) -> Rules:
+    """Pins and blocks."""
+    pins, blocks = ({id: tuple(others) for id, others in told[name].items()} for name in ("pins", "blocks"))
+    return Rules(pins, blocks)
 
 
 def read_product(told: Told) -> Product:

@@ -15,12 +15,14 @@ from sosie.client.answers import (
     Facets,
     Imported,
     Job,
+    Rules,
     Similarity,
     Suggestion,
     Written,
     read_answer,
     read_facets,
     read_product,
+    read_rules,
     record,
 )
 from sosie.errors import SosieError
@@ -130,6 +132,21 @@ def suggest(q: str, limit: int) -> Call[list[Suggestion]]:
     )
 
 
+def rules() -> Call[Rules]:
+    """What is pinned and blocked."""
+    return Call("GET", "/v1/rules", read_rules)
+
+
+def put_rules(id: str, pins: Sequence[str], blocks: Sequence[str]) -> Call[Rules]:
+    """Set what is pinned and blocked beside a product."""
+    return Call("PUT", _rules(id), read_rules, {"json": {"pins": list(pins), "blocks": list(blocks)}})
+
+
+def remove_rules(id: str) -> Call[Rules]:
+    """Take back what is pinned and blocked beside a product."""
+    return Call("DELETE", _rules(id), read_rules)
+
+
 def jobs() -> Call[list[Job]]:
     """Work that takes longer than an answer."""
     return Call("GET", "/v1/jobs", lambda told: [record(Job, one) for one in told["jobs"]])
@@ -191,6 +208,10 @@ def _written(told: Told) -> Written:
 
 def _product(id: str) -> str:
     return f"/v1/products/{quote(id, safe='')}"
+
+
+def _rules(id: str) -> str:
+    return f"/v1/rules/{quote(id, safe='')}"
 
 
 def _weights(weights: Mapping[str, float]) -> str:

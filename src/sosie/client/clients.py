@@ -10,7 +10,7 @@ import httpx
 import orjson
 
 from sosie.client import calls
-from sosie.client.answers import Answer, Facets, Imported, Job, Similarity, Suggestion, Written
+from sosie.client.answers import Answer, Facets, Imported, Job, Rules, Similarity, Suggestion, Written
 from sosie.client.calls import Call, ClientError, Options, Picture, Told, problem_of
 from sosie.types import Product
 
@@ -106,6 +106,18 @@ class Client:
     def suggest(self, q: str, limit: int = 10) -> list[Suggestion]:
         """Categories, brands and titles for the beginning of what somebody types."""
         return self._ask(calls.suggest(q, limit))
+
+    def rules(self) -> Rules:
+        """What is pinned and blocked beside which product."""
+        return self._ask(calls.rules())
+
+    def put_rules(self, id: str, *, pins: Sequence[str] = (), blocks: Sequence[str] = ()) -> Rules:
+        """Set what is pinned and blocked beside a product, in place of what was; "*" takes blocks for every one."""
+        return self._ask(calls.put_rules(id, pins, blocks))
+
+    def remove_rules(self, id: str) -> Rules:
+        """Take back what is pinned and blocked beside a product."""
+        return self._ask(calls.remove_rules(id))
 
     def jobs(self) -> list[Job]:
         """Work that takes longer than an answer, the newest first."""
@@ -216,6 +228,18 @@ class AsyncClient:
     async def suggest(self, q: str, limit: int = 10) -> list[Suggestion]:
         """Categories, brands and titles for the beginning of what somebody types."""
         return await self._ask(calls.suggest(q, limit))
+
+    async def rules(self) -> Rules:
+        """What is pinned and blocked beside which product."""
+        return await self._ask(calls.rules())
+
+    async def put_rules(self, id: str, *, pins: Sequence[str] = (), blocks: Sequence[str] = ()) -> Rules:
+        """Set what is pinned and blocked beside a product, in place of what was; "*" takes blocks for every one."""
+        return await self._ask(calls.put_rules(id, pins, blocks))
+
+    async def remove_rules(self, id: str) -> Rules:
+        """Take back what is pinned and blocked beside a product."""
+        return await self._ask(calls.remove_rules(id))
 
     async def jobs(self) -> list[Job]:
         """Work that takes longer than an answer, the newest first."""
