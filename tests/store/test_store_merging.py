@@ -1,6 +1,7 @@
 """The delta taken into a new generation while others write and read: nothing is lost, nothing is mixed."""
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -187,6 +188,31 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     check(store.folder, 2)
     append_state(store, 3)
     check(store.folder, 3)
+
+
+def test_a_full_disk_while_appending_and_room_again(tmp_path: Path) -> None:
+    """The size that a file may have stands for the room on the disk; the same open store reads on, and goes on."""
+    folder = tmp_path / "store"
+    filled(folder)
+
+    def work() -> None:
+        store = LocalStore.open(folder)
+        append_state(store, 2)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for room in (100, 2_000, 20_000, 45_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+            with pytest.raises(StoreError, match="The store is as it was before"):
+                append_state(store, 3)
+            snapshot = store.snapshot()
+            found = snapshot.products(np.flatnonzero(snapshot.alive))
+            assert {product.price for product in found} == {2.0}
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        append_state(store, 4)
+
+    status, told = forked(work)
+    assert (status, told) == (0, "")
+    check(folder, 4)
 
 
 def test_the_state_before_the_last_build_outlives_merges(tmp_path: Path) -> None:

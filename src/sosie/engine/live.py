@@ -181,7 +181,8 @@ class Live:
                             call.fail(error)
         except BaseException as error:
             for call in calls:
-                call.fail(error)
+                if not call.done:
+                    call.fail(error)
             if not isinstance(error, SosieError):
                 raise
 

@@ -162,8 +162,8 @@ class DeltaWriter:
     """
 
     def __init__(self, file: Path) -> None:
-        self.file = file
         self._connection = sqlite3.connect(file, timeout=WAIT, isolation_level=None, check_same_thread=False)
+        self._file, self._inode = file, file.stat().st_ino
         try:
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
@@ -187,6 +187,13 @@ class DeltaWriter:
                 connection.execute("rollback")
             raise
         return commit + 1
+
+    def writes(self, file: Path) -> bool:
+        """Whether this is what lies in a file, and not what lay there before."""
+        try:
+            return file == self._file and file.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Let go of the file."""

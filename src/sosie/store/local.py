@@ -128,11 +128,7 @@ class LocalStore:
         with self.locked(wait):
             self._seen = ()
             snapshot = self.snapshot()
-            try:
-                yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
-            except StoreError:
-                self._close_delta()
-                raise
+            yield Appender(snapshot, lambda: self._delta_writer(snapshot.generation.number))
             self._seen = ()
 
     @contextmanager
@@ -178,15 +174,11 @@ class LocalStore:
     def _delta_writer(self, generation: int) -> DeltaWriter:
         """The open delta of a generation; only who holds the lock may use it."""
         file = delta_file(self.folder, generation)
-        if self._delta is not None and self._delta.file != file:
-            self._close_delta()
-        self._delta = self._delta or DeltaWriter(file)
-        return self._delta
-
-    def _close_delta(self) -> None:
-        if self._delta is not None:
+        if self._delta is not None and not self._delta.writes(file):
             self._delta.close()
             self._delta = None
+        self._delta = self._delta or DeltaWriter(file)
+        return self._delta
 
     def rollback(self) -> int:
         """Go back to the generation before the current one, its delta included; returns its number. Raises StoreError.
