@@ -52,7 +52,7 @@ def as_csv(kind: str, judged: Judged) -> bytes:
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*HEADS[kind], "grade"])
-    writer.writerows([_safe(first), _safe(second), f"{grade:g}"] for (first, second), grade in judged.items())
+    writer.writerows([safe(first), safe(second), f"{grade:g}"] for (first, second), grade in judged.items())
     return out.getvalue().encode(errors="replace")
 
 
@@ -61,7 +61,8 @@ def key_of(kind: str, first: str, second: str) -> tuple[str, str]:
     return (second, first) if kind == "pairs" and second < first else (first, second)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """A cell of a CSV file that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(tuple(FORMULA)) else text
 
 

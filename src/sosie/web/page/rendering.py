@@ -1,27 +1,36 @@
 """Views as HTML or JSON, and static files under an address that changes with them."""
 
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import orjson
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from sosie.errors import SosieError
 from sosie.pages.render import money
 from sosie.web.page.words import Words, words_for
+from sosie.web.problems import status_of
+from sosie.web.shop import Shop
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-VIEWS: Mapping[str, str] = {"search": "/", "catalogue": "/catalogue"}  # name and address of each view in the menu
+VIEWS: Mapping[str, str] = {
+    "search": "/",
+    "map": "/map",
+    "catalogue": "/catalogue",
+}  # name and address of each view in the menu
 FOREVER = "public, max-age=31536000, immutable"
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}
 
 
@@ -128,3 +137,35 @@ def static_file(name: str) -> Response | None:
         return None
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
     return Response(content, 200, {"Cache-Control": FOREVER}, kind or "application/octet-stream")
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are told as a page to people, as plain values to programs."""
+
+    def get_route_handler(self) -> Handler:
+        """The route's own handler, and what becomes of its errors."""
+        handle = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except SosieError as error:
+                return await _failure(request, error)
+
+        return told
+
+
+def shop_of(request: Request) -> Shop:
+    """The open store of the service."""
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+async def _failure(request: Request, error: SosieError) -> Response:
+    page = Page.of(request)
+    status = status_of(error)
+    if page.wants_json or request.method != "GET":
+        return page.json({"type": "about:blank", "title": "", "status": status, "detail": str(error)}, status)
+    heading = page.words("error.missing" if status == 404 else "search.wrong")
+    template = "error_part.html.j2" if "part" in request.query_params else "error.html.j2"
+    return await page.html(template, "", status, heading=heading, detail=str(error))

@@ -1,57 +1,39 @@
 """The addresses of the page."""
 
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sosie.catalog.names import MAPPABLE
-from sosie.errors import CatalogueError, PictureError, QuestionError, SosieError
+from sosie.errors import CatalogueError, PictureError, QuestionError
 from sosie.web.asking import check_ids
 from sosie.web.jobs import Job
+from sosie.web.page import atlas
 from sosie.web.page.address import Asked, read_address
 from sosie.web.page.catalogue import catalogue_view, decided_in, keep_catalogue, start_build, start_check
 from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
 from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
 from sosie.web.page.product import product_view
-from sosie.web.page.rendering import FOREVER, Page, static_file
+from sosie.web.page.rendering import FOREVER, Page, PageRoute, shop_of, static_file
 from sosie.web.page.search import rows_of, search, weights_of
-from sosie.web.problems import Problem, status_of
+from sosie.web.problems import Problem
 from sosie.web.shop import Shop
 
 PRIVATE = "private, max-age=86400, immutable"  # of a picture that somebody asks with
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class PageRoute(APIRoute):
-    """A route whose errors are told as a page to people, as plain values to programs."""
-
-    def get_route_handler(self) -> Handler:
-        """The route's own handler, and what becomes of its errors."""
-        handle = super().get_route_handler()
-
-        async def told(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except SosieError as error:
-                return await _failure(request, error)
-
-        return told
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router.include_router(atlas.router)
 
 
 @router.get("/")
 async def search_view(request: Request) -> Response:
     """Search: by words, a picture, products liked and not liked; filtered and weighed."""
-    shop, page = _shop(request), Page.of(request)
+    shop, page = shop_of(request), Page.of(request)
     view = await search(shop, _asked(request, shop), page.words)
     if page.wants_json:
         return page.json(view.as_json())
@@ -63,7 +45,7 @@ async def search_view(request: Request) -> Response:
 async def product_page(request: Request, id: str, beside: str = "") -> Response:
     """A product, what looks like it, and how it compares with another."""
     page = Page.of(request)
-    view = await product_view(_shop(request), id, beside, page.words)
+    view = await product_view(shop_of(request), id, beside, page.words)
     return page.json(view.as_json()) if page.wants_json else await page.html("product.html.j2", "", view=view)
 
 
@@ -72,7 +54,7 @@ async def keep_judgement(request: Request) -> Response:
     """Keep what somebody says of a hit; a form leads back to where it was said."""
     form = await request.form(max_files=0, max_fields=10)
     kind, first, second, grade = (str(form.get(name, "")).strip() for name in ("kind", "first", "second", "grade"))
-    shop = _shop(request)
+    shop = shop_of(request)
     if kind not in HEADS or grade not in ("", "0", "1"):
         raise QuestionError("a judgement has a kind (pairs or words) and a grade: 1, 0, or none to take it back.")
     rows_of(shop.store.snapshot, (first, second) if kind == "pairs" else (second,))
@@ -86,7 +68,7 @@ async def judgements(request: Request, kind: str) -> Response:
     """What was said of hits, as `sosie evaluate` and `sosie train` read it."""
     if kind not in HEADS:
         raise Problem(404, f"there are no judgements of the kind '{kind}'; there are {', '.join(HEADS)}.")
-    content = as_csv(kind, await run_in_threadpool(read_judgements, _shop(request).store.folder, kind))
+    content = as_csv(kind, await run_in_threadpool(read_judgements, shop_of(request).store.folder, kind))
     named = {"Content-Disposition": f'attachment; filename="{kind}.csv"', "Cache-Control": "no-cache"}
     return Response(content, headers=named, media_type="text/csv; charset=utf-8")
 
@@ -94,7 +76,7 @@ async def judgements(request: Request, kind: str) -> Response:
 @router.post("/pictures")
 async def keep_picture(request: Request) -> Response:
     """Keep a picture to ask with: a form leads on to its answers, a bare body gets the picture's name."""
-    shop = _shop(request)
+    shop = shop_of(request)
     limit = shop.settings.picture_mb << 20
     is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
     if is_form and not 0 < int(request.headers.get("content-length", "0") or 0) <= limit + (1 << 20):
@@ -118,15 +100,15 @@ async def keep_picture(request: Request) -> Response:
 @router.get("/asked/{name}")
 async def asked_picture(request: Request, name: str) -> Response:
     """A picture that somebody asks with."""
-    asked = _asked(request, _shop(request), picture=name)
-    file = await run_in_threadpool(asked_file, _shop(request).store.folder, asked.picture, asked.crop)
+    asked = _asked(request, shop_of(request), picture=name)
+    file = await run_in_threadpool(asked_file, shop_of(request).store.folder, asked.picture, asked.crop)
     return FileResponse(file, headers={"Cache-Control": PRIVATE}, media_type="image/jpeg")
 
 
 @router.get("/pictures/{number}/{id:path}")
 async def product_picture(request: Request, number: int, id: str, w: int = WIDTHS[1], v: str = "") -> Response:
     """A product's picture in one of the sizes that there are."""
-    shop = _shop(request)
+    shop = shop_of(request)
     check_ids(shop.store.snapshot, (id,), 404)
     product = shop.store[id]
     if not 0 <= number < len(product.images):
@@ -139,7 +121,7 @@ async def product_picture(request: Request, number: int, id: str, w: int = WIDTH
 @router.get("/catalogue")
 async def catalogue_page(request: Request, file: str = "") -> Response:
     """What the store holds, how an uploaded file would be read, what is wrong, what is being done."""
-    shop, page = _shop(request), Page.of(request)
+    shop, page = shop_of(request), Page.of(request)
     decided = decided_in(request.query_params.multi_items())
     view = await shop.run(partial(catalogue_view, shop, file, decided, page.words))
     if page.wants_json:
@@ -150,7 +132,7 @@ async def catalogue_page(request: Request, file: str = "") -> Response:
 @router.post("/catalogue/files")
 async def keep_file(request: Request) -> Response:
     """Keep a catalogue that somebody uploads; leads on to how it would be read."""
-    page, store = Page.of(request), _shop(request).store.folder
+    page, store = Page.of(request), shop_of(request).store.folder
     form = await request.form(max_files=1, max_fields=5)
     sent = form.get("file")
     if not isinstance(sent, UploadFile):
@@ -164,7 +146,7 @@ async def keep_file(request: Request) -> Response:
 @router.post("/catalogue/build")
 async def build_catalogue(request: Request) -> Response:
     """Begin to bring the store up to date with an uploaded file."""
-    shop, fields = _shop(request), await _fields(request)
+    shop, fields = shop_of(request), await _fields(request)
     decided, removals = decided_in(list(fields.items())), bool(fields.get("allow_removals"))
     job = await shop.write(partial(start_build, shop, fields.get("file", ""), decided, removals))
     return _begun(request, job)
@@ -173,7 +155,7 @@ async def build_catalogue(request: Request) -> Response:
 @router.post("/catalogue/check")
 async def check_catalogue(request: Request) -> Response:
     """Begin to look for what is wrong with an uploaded file, or with the store's products."""
-    shop, fields = _shop(request), await _fields(request)
+    shop, fields = shop_of(request), await _fields(request)
     job = await shop.write(partial(start_check, shop, fields.get("file", ""), decided_in(list(fields.items()))))
     return _begun(request, job)
 
@@ -203,11 +185,6 @@ def _back(request: Request) -> Response:
     return RedirectResponse("/" + path.lstrip("/") + (f"?{came.query}" if came.query else ""), 303)
 
 
-def _shop(request: Request) -> Shop:
-    shop: Shop = request.app.state.shop
-    return shop
-
-
 def _asked(request: Request, shop: Shop, **more: str) -> Asked:
     pairs = [*request.query_params.multi_items(), *more.items()]
     return read_address(pairs, weights_of(shop.store.snapshot))
@@ -220,13 +197,3 @@ async def _body(request: Request, limit: int, megabytes: int) -> bytes:
         if len(content) > limit:
             raise Problem(413, f"a picture may have {megabytes} MB; give a smaller one.")
     return bytes(content)
-
-
-async def _failure(request: Request, error: SosieError) -> Response:
-    page = Page.of(request)
-    status = status_of(error)
-    if page.wants_json or request.method != "GET":
-        return page.json({"type": "about:blank", "title": "", "status": status, "detail": str(error)}, status)
-    heading = page.words("error.missing" if status == 404 else "search.wrong")
-    template = "error_part.html.j2" if "part" in request.query_params else "error.html.j2"
-    return await page.html(template, "", status, heading=heading, detail=str(error))
