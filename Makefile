@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers unit bench-quality bench-train docs clean
+.PHONY: help demo test lint types layers unit bench-quality bench-train docs site clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,7 +59,10 @@ bench-train: $(VENV)/dev.stamp ## what training comes to, on every data set; sto
 	@$(VENV)/bin/python benchmarks/training
 
 docs: $(VENV)/dev.stamp ## write again the pages that are made from the code
-	@for page in cli formats settings recipes; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
+	@for page in cli api formats settings recipes; do $(VENV)/bin/python docs/generate_$$page.py || exit 1; done
+
+site: docs ## the pages as a site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
 
 clean: ## remove what was set up
 	rm -rf $(VENV) sosie-demo

@@ -22,7 +22,7 @@ def blocks(page, kind):
 def commands():
     for page in PAGES:
         lines = [
-            *"".join(blocks(page, "sh")).splitlines(),
+            *"".join(blocks(page, "sh")).replace("\\\n", "").splitlines(),
             *(line[2:] for line in "".join(blocks(page, "console")).splitlines() if line.startswith("$ ")),
         ]
         for line in lines:

@@ -18,6 +18,8 @@ from sosie.web.metrics import Metrics
 from sosie.web.problems import add_problems
 from sosie.web.shop import Shop
 
+ROUTES = (state, asking, writing, ruling, looking, describing, entering, widget)  # the page's aside
+
 
 def create_app(store: Path, serving: Serving | None = None, *, warm: bool = False) -> FastAPI:
     """The service over a store; without `serving` as the store's own settings say. Raises StoreError.
@@ -55,7 +57,7 @@ def create_app(store: Path, serving: Serving | None = None, *, warm: bool = Fals
             max_age=3_600,
         )
     add_problems(app)
-    for routes in (state, asking, writing, ruling, looking, describing, entering, widget):
+    for routes in ROUTES:
         app.include_router(routes.router)
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module

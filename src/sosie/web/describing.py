@@ -43,15 +43,8 @@ class Operation:
 async def docs(request: Request) -> Response:
     """Every operation of the API."""
     described = request.app.openapi()
-    groups: dict[str, list[Operation]] = {name: [] for name in ORDER}
-    for path, operations in described["paths"].items():
-        for method, told in operations.items():
-            address = str(request.base_url).rstrip("/")
-            groups.setdefault(told.get("tags", ["operation"])[0], []).append(_operation(path, method, told, address))
-    page = environment().get_template("docs.html.j2")
-    return HTMLResponse(
-        page.render(about=described["info"], groups=[(name, some) for name, some in groups.items() if some])
-    )
+    groups = operations(described, str(request.base_url).rstrip("/"))
+    return HTMLResponse(environment().get_template("docs.html.j2").render(about=described["info"], groups=groups))
 
 
 @router.get("/docs/service.css")
@@ -65,6 +58,15 @@ async def style() -> Response:
 def environment() -> Environment:
     """The templates; all that is put into them is shown as text."""
     return Environment(loader=PackageLoader("sosie.web", "templates"), autoescape=True, trim_blocks=True)
+
+
+def operations(described: dict[str, Any], address: str) -> list[tuple[str, list[Operation]]]:
+    """Operations by what they are about, from a description in OpenAPI of a service at an address."""
+    groups: dict[str, list[Operation]] = {name: [] for name in ORDER}
+    for path, methods in described["paths"].items():
+        for method, told in methods.items():
+            groups.setdefault(told.get("tags", ["operation"])[0], []).append(_operation(path, method, told, address))
+    return [(name, some) for name, some in groups.items() if some]
 
 
 def _operation(path: str, method: str, told: dict[str, Any], address: str) -> Operation:
