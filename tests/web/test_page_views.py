@@ -335,6 +335,36 @@ class TestJudgements:
         assert not (own_store / "judgements" / "pairs.csv").exists()
 
 
+class TestRules:
+    @pytest.fixture
+    def own(self, own_store):
+        with serving(own_store) as client:
+            yield client
+
+    def rule(self, client, rule, other, product="p0", headers=JSON):
+        data = {"product": product, "other": other, "rule": rule}
+        return client.post("/rules", data=data, headers=headers, follow_redirects=False)
+
+    def test_pinned_comes_first_and_blocked_never(self, own):
+        before = [hit["id"] for hit in own.get("/products/p0", headers=JSON).json()["hits"]]
+        assert self.rule(own, "pin", "p4").status_code == 200
+        assert self.rule(own, "block", before[0]).status_code == 200
+        told = own.get("/products/p0", headers=JSON).json()
+        assert [hit["id"] for hit in told["hits"]][:2] == ["p4", before[1]]
+        assert told["blocked"] == [before[0]]
+        text = own.get("/products/p0", headers=HTML).text
+        assert "pinned</span>" in text
+        assert "Never shown here" in text
+        self.rule(own, "unpin", "p4")
+        assert self.rule(own, "unblock", before[0], headers=HTML).status_code == 303
+        assert [hit["id"] for hit in own.get("/products/p0", headers=JSON).json()["hits"]] == before
+
+    @pytest.mark.parametrize(("rule", "other"), [("hide", "p1"), ("pin", "p0"), ("pin", "nope"), ("", "")])
+    def test_what_is_no_rule_is_refused(self, own, own_store, rule, other):
+        assert self.rule(own, rule, other).status_code == 422
+        assert not (own_store / "rules.json").exists()
+
+
 class TestShell:
     def test_nothing_inline_and_nothing_from_elsewhere(self, client):
         for path in ("/", "/?text=mug&like=p0", "/products/p0?beside=p5", "/?like=nope"):

@@ -12,6 +12,7 @@ import numpy as np
 from sosie.engine.pair import score_pair
 from sosie.engine.patches import PATCHES
 from sosie.engine.questions import Answer
+from sosie.engine.rules import read_rules
 from sosie.errors import QuestionError
 from sosie.pages.render import address, money
 from sosie.pages.signals import signal_css
@@ -78,6 +79,7 @@ class ProductView:
     notes: Sequence[str]
     strips: Sequence[Strip]
     variants: Sequence[Card]
+    blocked: Sequence[Card]  # beside this product
     compared: Compared | None
     answer: Answer
     by_signal: Mapping[str, Answer]
@@ -91,6 +93,7 @@ class ProductView:
                 signal: [{"id": hit.product.id, "title": hit.product.title, "score": hit.score} for hit in answer.hits]
                 for signal, answer in self.by_signal.items()
             },
+            "blocked": [one.id for one in self.blocked],
             "variants": [{"id": one.id, "title": one.title} for one in self.variants],
             "took_ms": round(self.answer.took_ms, 3),
             "notes": list(self.notes),
@@ -145,6 +148,7 @@ async def product_view(shop: Shop, id: str, beside: str, words: Words) -> Produc
             for signal, one in by_signal.items()
         ],
         variants=cards(await shop.run(partial(_variants, snapshot, id)), words),
+        blocked=await shop.run(partial(_blocked, shop, snapshot, id, words)),
         compared=await shop.run(partial(_compared, shop, snapshot, product, beside, words)) if beside else None,
         answer=answer,
         by_signal=by_signal,
@@ -154,6 +158,12 @@ async def product_view(shop: Shop, id: str, beside: str, words: Words) -> Produc
 def _only(id: str, signal: str, signals: Sequence[str]) -> Query:
     weights = {one: float(one == signal) for one in signals}
     return Query(like=(id,), limit=BY_SIGNAL, weights=weights, min_score=0.01)
+
+
+def _blocked(shop: Shop, snapshot: Snapshot, id: str, words: Words) -> list[Card]:
+    blocked = read_rules(shop.store.folder).blocks.get(id, ())
+    rows = snapshot.rows(blocked)
+    return cards(snapshot.products(rows[rows >= 0]), words)
 
 
 def _variants(snapshot: Snapshot, id: str) -> list[Product]:

@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from sosie.catalog.names import MAPPABLE
+from sosie.engine.rules import Rules, change_rules
 from sosie.errors import CatalogueError, PictureError, QuestionError
 from sosie.web.asking import check_ids
 from sosie.web.jobs import Job
@@ -23,6 +24,12 @@ from sosie.web.page.search import rows_of, search, weights_of
 from sosie.web.problems import Problem
 from sosie.web.shop import Shop
 
+RULES = {
+    "pin": Rules.with_pins,
+    "unpin": Rules.without_pins,
+    "block": Rules.with_blocks,
+    "unblock": Rules.without_blocks,
+}
 PRIVATE = "private, max-age=86400, immutable"  # of a picture that somebody asks with
 
 
@@ -61,6 +68,19 @@ async def keep_judgement(request: Request) -> Response:
     await run_in_threadpool(judge, shop.store.folder, kind, first, second, float(grade) if grade else None)
     page = Page.of(request)
     return page.json({"grade": float(grade) if grade else None}) if page.wants_json else _back(request)
+
+
+@router.post("/rules")
+async def change_rule(request: Request) -> Response:
+    """Pin or block a product beside another, or take that back; a form leads back to where it was done."""
+    shop, fields = shop_of(request), await _fields(request)
+    id, other, rule = (fields.get(name, "") for name in ("product", "other", "rule"))
+    if rule not in RULES or id == other:
+        raise QuestionError(f"a rule has two different products, and is one of {', '.join(RULES)}.")
+    check_ids(shop.store.snapshot, (id, other))
+    changed = await shop.write(partial(change_rules, shop.store.folder, lambda rules: RULES[rule](rules, id, [other])))
+    page = Page.of(request)
+    return page.json(changed.as_json()) if page.wants_json else _back(request)
 
 
 @router.get("/judgements/{kind}.csv")

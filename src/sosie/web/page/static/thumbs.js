@@ -1,6 +1,6 @@
 // Thumbs on hits are kept without loading the page anew.
 document.addEventListener("submit", async (event) => {
-  const form = event.target.closest(".thumbs");
+  const form = event.target.closest(".thumbs[action='/judgements']");
   if (!form) return;
   event.preventDefault();
   const pressed = event.submitter;
