@@ -140,6 +140,8 @@ def test_look_alikes_come_when_they_are_near(browser, pages, service):
             48,
             48,
         ]
+        box = pictures.first.bounding_box()
+        assert box["width"] == pytest.approx(box["height"])
         assert faults(page) == []
 
 

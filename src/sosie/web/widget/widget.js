@@ -17,7 +17,7 @@
       text-align: start; text-decoration: none; cursor: pointer; border-radius: var(--sosie-radius, .375em); }
     .card:focus-visible { outline: .15em solid var(--sosie-accent, currentColor); outline-offset: .2em; }
     .card:hover .title { text-decoration: underline; }
-    .picture { display: block; width: 100%; aspect-ratio: var(--sosie-ratio, 1); object-fit: cover;
+    .picture { display: block; width: 100%; height: auto; aspect-ratio: var(--sosie-ratio, 1); object-fit: cover;
       border-radius: var(--sosie-radius, .375em); background: var(--sosie-empty, rgb(127 127 127 / .12)); }
     .title { display: -webkit-box; overflow: hidden; margin-top: .5em; -webkit-box-orient: vertical;
       -webkit-line-clamp: 2; overflow-wrap: anywhere; }
