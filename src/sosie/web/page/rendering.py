@@ -24,11 +24,7 @@ from sosie.web.shop import Shop
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-VIEWS: Mapping[str, str] = {
-    "search": "/",
-    "map": "/map",
-    "catalogue": "/catalogue",
-}  # name and address of each view in the menu
+VIEWS: Mapping[str, str] = {"search": "/", "map": "/map", "catalogue": "/catalogue", "quality": "/quality"}  # the menu
 FOREVER = "public, max-age=31536000, immutable"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Language"}

@@ -13,7 +13,7 @@ from sosie.engine.rules import Rules, change_rules
 from sosie.errors import CatalogueError, PictureError, QuestionError
 from sosie.web.asking import check_ids
 from sosie.web.jobs import Job
-from sosie.web.page import atlas
+from sosie.web.page import atlas, judging
 from sosie.web.page.address import Asked, read_address
 from sosie.web.page.catalogue import catalogue_view, decided_in, keep_catalogue, start_build, start_check
 from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
@@ -35,6 +35,7 @@ PRIVATE = "private, max-age=86400, immutable"  # of a picture that somebody asks
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 router.include_router(atlas.router)
+router.include_router(judging.router)
 
 
 @router.get("/")

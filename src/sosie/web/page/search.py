@@ -126,7 +126,7 @@ async def search(shop: Shop, asked: Asked, words: Words) -> Search:
         total=narrowed.total,
         took_ms=answer.took_ms,
         notes=answer.notes,
-        sliders=_sliders(snapshot, asked, answer.hits, words),
+        sliders=sliders(snapshot, asked, answer.hits, words),
         weighed=bool(asked.weights),
         chips=_chips(asked, known, words),
         narrowed=narrowed,
@@ -199,7 +199,8 @@ def _to_begin(snapshot: Snapshot, narrowed: Narrowed, asked: Asked) -> list[Prod
     return snapshot.products(chosen)
 
 
-def _sliders(snapshot: Snapshot, asked: Asked, hits: Sequence[Hit], words: Words) -> list[Slider]:
+def sliders(snapshot: Snapshot, asked: Asked, hits: Sequence[Hit], words: Words) -> list[Slider]:
+    """How much each signal counts in a question, beside the store's own weights."""
     defaults = weights_of(snapshot)
     speaks = {signal for hit in hits for signal in hit.parts}
     return [

@@ -1,0 +1,171 @@
+"""The view of quality: one question answered two ways side by side, and reports of how good the answers are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from sosie.engine.questions import Answer
+from sosie.errors import QuestionError
+from sosie.evaluate import Truth, evaluate
+from sosie.pages import evaluation_page
+from sosie.pages.wording import headline
+from sosie.store import Snapshot
+from sosie.store.files import write_atomic
+from sosie.types import Product, Progress, Query
+from sosie.web.jobs import Job
+from sosie.web.page.address import WEIGHT, Asked, read_address
+from sosie.web.page.cards import Card, Tell, Told, card
+from sosie.web.page.judgements import FOLDER, read_judgements
+from sosie.web.page.search import Slider, rows_of, sliders, weights_of
+from sosie.web.page.words import Words
+from sosie.web.problems import Problem
+from sosie.web.replies import told_hit
+from sosie.web.shop import Shop
+
+SIDES = ("a", "b")
+HITS = 10
+REPORTS = "reports"  # the folder of the store in which they are kept, beside the jobs that made them
+KINDS = ("own", "pairs", "label")  # what a report judges by: what needs no truth, thumbs, a column
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An answer on one side, and where it stands on the other: 0 = nowhere."""
+
+    told: Told
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One weighting and its answers."""
+
+    name: str
+    sliders: Sequence[Slider]
+    weights: Mapping[str, float]
+    hits: Sequence[Placed]
+    zero: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class QualityView:
+    """Everything that the view shows."""
+
+    text: str
+    like: Card | None
+    sides: Sequence[Side]
+    both: int  # answers that stand on both sides
+    reports: Sequence[Job]
+    pairs: int
+    judged_words: int
+    columns: Sequence[str]
+
+    def as_json(self) -> dict[str, object]:
+        """The same as plain values."""
+        return {
+            "sides": {
+                side.name: {
+                    "weights": dict(side.weights),
+                    "hits": [told_hit(hit) for hit in side.answer.hits],
+                }
+                for side in self.sides
+            },
+            "both": self.both,
+            "judgements": {"pairs": self.pairs, "words": self.judged_words},
+            "reports": [job.told() for job in self.reports],
+        }
+
+
+async def quality_view(shop: Shop, pairs: Sequence[tuple[str, str]], words: Words) -> QualityView:
+    """Both sides of a question, where one is asked. Raises QuestionError."""
+    snapshot = shop.store.snapshot
+    own = weights_of(snapshot)
+    asked = {name: read_address(_of_side(pairs, name), own) for name in SIDES}
+    text, like = asked["a"].text, asked["a"].like[:1]
+    product = snapshot.products(rows_of(snapshot, like))[0] if like else None
+    answers = {name: Answer((), 0.0) for name in SIDES}
+    if text or like:
+        for name in SIDES:
+            query = Query(text=text, like=like, weights=asked[name].weights or None, limit=HITS, where=asked["a"].where)
+            answers[name] = await shop.ask(query, snapshot)
+    store = shop.store.folder
+    return QualityView(
+        text=text,
+        like=card(product, words) if product is not None else None,
+        sides=[_side(name, snapshot, asked, answers, product, words) for name in SIDES],
+        both=len(_ids(answers["a"]) & _ids(answers["b"])),
+        reports=[job for job in shop.jobs.all() if job.kind == "evaluate"][:8],
+        pairs=len(read_judgements(store, "pairs")),
+        judged_words=len(read_judgements(store, "words")),
+        columns=[name for name in snapshot.columns if snapshot.columns[name].vocabulary][:40],
+    )
+
+
+def start_report(shop: Shop, kind: str, label: str) -> Job:
+    """Begin to judge the store's answers. Raises Problem: 409 where that is being done; QuestionError."""
+    if kind not in KINDS or (kind == "label" and label not in shop.store.snapshot.columns):
+        raise QuestionError(f"a report judges by one of {', '.join(KINDS)}; a label is the name of a column.")
+    if running := shop.jobs.running("evaluate"):
+        raise Problem(409, f"a report is being made since {running.started}; wait until it is done.")
+    store = shop.store.folder
+    truth = Truth()
+    if kind == "pairs":
+        truth = Truth(pairs=store / FOLDER / "pairs.csv")
+    elif kind == "label":
+        truth = Truth(labels=(label,))
+
+    def work(progress: Progress) -> dict[str, Any]:
+        report = evaluate(shop.store, truth, progress=progress)
+        page = evaluation_page(report)
+        name = blake2b(page.encode(errors="replace"), digest_size=8).hexdigest()
+        (store / REPORTS).mkdir(exist_ok=True)
+        write_atomic(store / REPORTS / f"{name}.html", page.encode(errors="replace"))
+        figures = {measure: figure.value for measure, figure in list(report.metrics.items())[:4]}
+        main = report.metrics.get(report.measure)
+        verdict = "".join(headline(report.measure, main)) if main is not None and report.truth else ""
+        return {"file": name, "verdict": verdict, "figures": figures}
+
+    return shop.jobs.start("evaluate", work)
+
+
+def report_file(store: Path, name: str) -> Path:
+    """A report that was made. Raises Problem: 404."""
+    file = store / REPORTS / f"{name}.html"
+    if not (name.isascii() and name.isalnum() and file.is_file()):
+        raise Problem(404, "there is no such report; make one.")
+    return file
+
+
+def _of_side(pairs: Sequence[tuple[str, str]], side: str) -> list[tuple[str, str]]:
+    """What an address says of one side: weights under its name, all else of both."""
+    own = f"{side}.{WEIGHT}"
+    found = [(name.removeprefix(f"{side}."), value) for name, value in pairs if name.startswith(own)]
+    return found + [(name, value) for name, value in pairs if name in ("text", "like", "where")]
+
+
+def _side(
+    name: str,
+    snapshot: Snapshot,
+    asked: Mapping[str, Asked],
+    answers: Mapping[str, Answer],
+    product: Product | None,
+    words: Words,
+) -> Side:
+    hits = answers[name].hits
+    other = {hit.product.id: hit.rank for hit in answers["b" if name == "a" else "a"].hits}
+    tell = Tell.of(hits, words)
+    return Side(
+        name=name,
+        sliders=sliders(snapshot, asked[name], hits, words),
+        weights=asked[name].weights,
+        hits=[Placed(tell(hit, product), other.get(hit.product.id, 0)) for hit in hits],
+        zero=tell.zero,
+        answer=answers[name],
+    )
+
+
+def _ids(answer: Answer) -> set[str]:
+    return {hit.product.id for hit in answer.hits}
