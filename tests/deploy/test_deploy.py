@@ -8,10 +8,13 @@ import runpy
 import shlex
 import shutil
 import subprocess
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -128,6 +131,18 @@ def test_the_feed_is_read_again_and_shown_at_once(store, tmp_path):
         assert client.get("/v1/products/p9").json()["title"] == "yellow teapot"
 
 
+def brought_along(requirements):
+    """Names of all packages that these bring, as their own descriptions say."""
+    found, waiting = set(), [Requirement(line) for line in requirements]
+    while waiting:
+        one = waiting.pop()
+        if canonicalize_name(one.name) in found or (one.marker and not one.marker.evaluate({"extra": ""})):
+            continue
+        found.add(canonicalize_name(one.name))
+        waiting += map(Requirement, distribution(one.name).requires or ())
+    return found
+
+
 class TestImage:
     def test_nobody_in_particular_and_nothing_to_write(self):
         lines = read("Dockerfile").splitlines()
@@ -157,6 +172,7 @@ class TestImage:
         assert len(kept) + len(left_out) == len(requirements([]))
         with pytest.raises(ValueError, match="no dependency torhc"):
             requirements(["torhc"])
+        assert brought_along(kept).isdisjoint(left_out)
 
 
 def test_the_dashboard_asks_for_metrics_that_there_are(store):

@@ -15,7 +15,7 @@ DOCKERFILE = Path(__file__).parents[2] / "deploy" / "Dockerfile"
 SERVE = """
 import json, sys
 from importlib.machinery import PathFinder
-left_out = set(sys.argv[2].split())
+left_out = set(sys.argv[2].replace("-", "_").split())
 
 class Without(PathFinder):
     @classmethod
