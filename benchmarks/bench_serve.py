@@ -93,14 +93,14 @@ def ours(store: Path, workers: int = CORES, **settings: object) -> Iterator[tupl
 
 
 @contextmanager
-def plain(folder: Path, ready: str) -> Iterator[int]:
+def plain(folder: Path, ready: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The plain script under uvicorn."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "serving.plain:app", "--port", str(port)]
     command += ["--workers", str(CORES), "--no-access-log"]
     threads = str(max(1, CORES // CORES))
-    with running(command, port, ready, {"PLAIN_FOLDER": str(folder), "PLAIN_THREADS": threads}):
-        yield port
+    with running(command, port, ready, {"PLAIN_FOLDER": str(folder), "PLAIN_THREADS": threads}) as server:
+        yield port, server
 
 
 def load(port: int, questions: Path, clients: int, seconds: float = SECONDS, rate: float = 0) -> dict[str, object]:
@@ -110,22 +110,34 @@ def load(port: int, questions: Path, clients: int, seconds: float = SECONDS, rat
     return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
-def beside(
-    table: Table, what: str, bar: str, clients: int, one: tuple[int, Path], other: tuple[int, Path], folder: Path
-) -> None:
-    """Two servers in turns: answers a second of ours as a multiple of the other's."""
-    found: list[list[dict[str, object]]] = [[], []]
-    for side, (port, questions) in enumerate((one, other)):
+def processor(server: subprocess.Popen[bytes]) -> dict[int, float]:
+    """Seconds of processor time that a server and each of its processes took so far."""
+    root = psutil.Process(server.pid)
+    times = {process.pid: process.cpu_times() for process in (root, *root.children(recursive=True))}
+    return {pid: one.user + one.system for pid, one in times.items()}
+
+
+Side = tuple[int, subprocess.Popen[bytes], Path]  # port, process, questions
+
+
+def beside(table: Table, what: str, bar: str, clients: int, sides: tuple[Side, Side]) -> None:
+    """Two servers in turns: answers a second of ours as a multiple of the other's; and processor time an answer."""
+    rates, slow, cost = ([], []), ([], []), ([], [])
+    for port, _, questions in sides:
         load(port, questions, clients, 2)  # every process has opened what it needs
-        found[side] = []
     for _ in range(ROUNDS):
-        for side, (port, questions) in enumerate((one, other)):
-            found[side].append(load(port, questions, clients))
-    rates = [statistics.median(run["per_second"] for run in runs) for runs in found]
-    slow = [statistics.median(run["ms"]["p99"] for run in runs) for runs in found]
+        for at, (port, server, questions) in enumerate(sides):
+            before = processor(server)
+            run = load(port, questions, clients)
+            rates[at].append(run["per_second"])
+            slow[at].append(run["ms"]["p99"])
+            spent = sum(seconds - before.get(pid, seconds) for pid, seconds in processor(server).items())
+            cost[at].append(spent / (run["per_second"] * run["seconds"]) * 1000)
+    ours, other = map(statistics.median, rates)
     table.add(
-        what, rates[0] / rates[1], "× plain", bar, ours=rates[0], plain=rates[1], p99=slow[0], p99_plain=slow[1],
-        statuses=str(found[0][-1]["statuses"]),
+        what, ours / other, "× plain", bar, ours=ours, plain=other, p99=statistics.median(slow[0]),
+        p99_plain=statistics.median(slow[1]),
+        cpu_ms=statistics.median(cost[0]), cpu_ms_plain=statistics.median(cost[1]),
     )  # fmt: skip
 
 
@@ -136,8 +148,8 @@ def similar(table: Table, folder: Path, size: int) -> None:
         shops.write_questions(folder / f"{name}.jsonl", shops.by_id(prefix, rows))
         for name, prefix in (("ours", "/v1"), ("plain", ""))
     ]
-    with ours(store.folder) as (port, _), plain(script, "/products/p1/similar") as other:
-        beside(table, "similar by id, 64 clients", "≥ 2, p99 ≤ 100 ms", 64, (port, asked[0]), (other, asked[1]), folder)
+    with ours(store.folder) as one, plain(script, "/products/p1/similar") as other:
+        beside(table, "similar by id, 64 clients", "≥ 2, p99 ≤ 100 ms", 64, ((*one, asked[0]), (*other, asked[1])))
 
 
 def words(table: Table, folder: Path, size: int) -> None:
@@ -146,8 +158,8 @@ def words(table: Table, folder: Path, size: int) -> None:
         shops.write_questions(folder / f"words-{side}.jsonl", shops.by_words(path, 20_000))
         for side, path in enumerate(("/v1/search", "/search"))
     ]
-    with ours(store.folder) as (port, _), plain(script, "/openapi.json") as other:
-        beside(table, "search by words, 64 clients", "≥ 3", 64, (port, asked[0]), (other, asked[1]), folder)
+    with ours(store.folder) as one, plain(script, "/openapi.json") as other:
+        beside(table, "search by words, 64 clients", "≥ 3", 64, ((*one, asked[0]), (*other, asked[1])))
 
 
 def photos(table: Table, folder: Path, size: int) -> None:
@@ -156,8 +168,8 @@ def photos(table: Table, folder: Path, size: int) -> None:
         shops.write_questions(folder / f"photos-{side}.jsonl", shops.by_photo(path, 400))
         for side, path in enumerate(("/v1/search", "/photo"))
     ]
-    with ours(store.folder) as (port, _), plain(script, "/openapi.json") as other:
-        beside(table, "search by photo, 16 clients", "≥ 5", 16, (port, asked[0]), (other, asked[1]), folder)
+    with ours(store.folder) as one, plain(script, "/openapi.json") as other:
+        beside(table, "search by photo, 16 clients", "≥ 5", 16, ((*one, asked[0]), (*other, asked[1])))
 
 
 def copied(store: Path, to: Path) -> Path:

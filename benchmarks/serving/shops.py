@@ -46,7 +46,7 @@ def vectors_shop(folder: Path, size: int) -> tuple[sosie.Store, Path]:
     store = store_of(folder / f"vectors-{size}", size, SIGNALS, structured)
     snapshot = store.snapshot
     plain = folder / f"vectors-{size}" / "plain"
-    if not (plain / "index.faiss").exists():
+    if not (plain / "index.json").exists():
         weight = np.float32(1 / np.sqrt(len(SIGNALS)))
         prepare(plain, snapshot, {"index": np.concatenate([snapshot.matrix(s) for s in SIGNALS], axis=1) * weight})
     return store, plain
@@ -72,7 +72,7 @@ def words_shop(folder: Path, size: int) -> tuple[sosie.Store, Path]:
         sosie.build(home / "products.parquet", home / "store", config=parse_config({"signals": off}, "benchmark"))
     store = sosie.open(home / "store")
     plain = home / "plain"
-    if not (plain / "image.faiss").exists():
+    if not (plain / "image.json").exists():
         snapshot = store.snapshot
         pictures = snapshot.products(np.arange(min(PICTURES, size)))
         distinct = store.encoder("image").encode(pictures)

@@ -236,3 +236,15 @@ class TestLogs:
             assert key not in told
             assert "geheim" not in told
             assert lines()[0]["by"] == "web site"
+
+
+def test_a_store_that_can_not_be_opened_is_told(own_store):
+    index = next(own_store.glob("gen-*")) / "candidates.json"
+    away = index.rename(own_store / "away.json")
+    for client in serve(own_store):
+        got = client.get("/ready")
+        assert got.status_code == 503
+        assert "candidates.json" in got.json()["detail"]
+        assert client.get("/health").status_code == 200
+        away.rename(index)
+        assert client.get("/ready").status_code == 200

@@ -32,9 +32,11 @@ def serve(
     given = {"host": host, "port": port, "workers": workers, "keys": keys}
     chosen = told.model_dump() | {name: value for name, value in given.items() if value is not None}
     serving = parse_config({"serve": chosen}, "sosie serve").serve
-    shown = f"[{serving.host}]" if ":" in serving.host else serving.host
-    show.err.print(f"serving {store} at http://{shown}:{serving.port}  (Ctrl-C ends it)", markup=False, soft_wrap=True)
-    run_server(store, serving)
+
+    def tell(address: str) -> None:
+        show.err.print(f"serving {store} at {address}  (Ctrl-C ends it)", markup=False, soft_wrap=True)
+
+    run_server(store, serving, tell)
 
 
 def key(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from sosie.config import Serving
+from sosie.errors import SosieError
 from sosie.web import asking, describing, entering, looking, ruling, state, widget, writing
 from sosie.web.gate import Gate
 from sosie.web.metrics import Metrics
@@ -34,6 +35,8 @@ def create_app(store: Path, serving: Serving | None = None, *, warm: bool = Fals
         warming = asyncio.create_task(shop.warm() if warm else shop.open())
         yield
         warming.cancel()
+        with suppress(asyncio.CancelledError, SosieError):  # /ready tells what went wrong
+            await warming
         shop.close()
 
     app = FastAPI(

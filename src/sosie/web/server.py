@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -20,8 +21,8 @@ SWITCH = 0.001  # seconds after which a thread lets another go on: the loop must
 IDLE = 75  # seconds for which an unused connection is kept: longer than proxies keep theirs
 
 
-def run_server(store: Path, serving: Serving) -> None:
-    """Listen until told to stop; what was begun is answered first.
+def run_server(store: Path, serving: Serving, tell: Callable[[str], None]) -> None:
+    """Listen until told to stop; what was begun is answered first. `tell` is given the address once all is well.
 
     Raises StoreError where the store can't be opened, SosieError where keys are needed and there are none.
     """
@@ -39,6 +40,8 @@ def run_server(store: Path, serving: Serving) -> None:
         app: FastAPI | str = (
             create_app(store, serving, warm=True) if serving.workers == 1 else "sosie.web.server:worker"
         )
+        shown = f"[{serving.host}]" if ":" in serving.host else serving.host
+        tell(f"http://{shown}:{serving.port}")
         sys.setswitchinterval(SWITCH)
         signal.signal(signal.SIGTERM, _ended)  # uvicorn answers what was begun, then raises the signal again
         uvicorn.run(

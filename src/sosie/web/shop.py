@@ -15,6 +15,7 @@ from sosie.engine.candidates import Candidates
 from sosie.engine.live import Live
 from sosie.engine.questions import Answer, Encoders, answer
 from sosie.engine.shop import Store
+from sosie.errors import SosieError
 from sosie.store import Snapshot
 from sosie.types import Query
 from sosie.web.desk import Desk
@@ -40,7 +41,7 @@ class Shop:
         self.jobs = Jobs(folder)
         self._writers = ThreadPoolExecutor(WRITERS, "sosie-write")
         self._merging = Lock()
-        self.ready = False
+        self.ready, self.trouble = False, ""  # whether the index is open, and why it isn't
         self.writing = 0  # writes under way or waiting
         self.inside = 0  # questions being answered or waiting
 
@@ -61,9 +62,13 @@ class Shop:
             return await self._desk.run(work)
 
     async def open(self) -> None:
-        """Open the index, so that the first questions needn't wait for it."""
-        await self._desk.run(lambda: Candidates.open(self.store.snapshot))
-        self.ready = True
+        """Open the index, so that no question need wait for it. Raises StoreError, and keeps what it says."""
+        try:
+            await self._desk.run(lambda: Candidates.open(self.store.snapshot))
+        except SosieError as error:
+            self.trouble = str(error)
+            raise
+        self.ready, self.trouble = True, ""
 
     async def warm(self) -> None:
         """Open the encoders, too."""

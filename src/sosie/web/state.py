@@ -21,6 +21,8 @@ async def ready(request: Request) -> Response:
     """The store is open and answers."""
     shop: Shop = request.app.state.shop
     snapshot = shop.store.snapshot
+    if shop.trouble:
+        await shop.open()  # it may have been mended
     if not shop.ready:
         raise Problem(503, "the store is being opened; ask again in a second.", {"Retry-After": "1"})
     return JSONResponse({"status": "ready", "version": snapshot.version, "products": int(snapshot.alive.sum())})

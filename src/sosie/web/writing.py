@@ -25,7 +25,7 @@ from sosie.web.schemas import body, parameters_of_path, text_body
 from sosie.web.shop import Shop
 
 router = APIRouter(prefix="/v1", tags=["writing"])
-LOT = 256  # lines of an import that are written at once
+LOT, LOT_BYTES = 1_024, 8_000_000  # lines of an import that are written at once, at most
 IN_MEMORY = 1_000_000  # bytes of results; more wait on disk until the whole import was read
 NDJSON = "application/x-ndjson"
 TYPES = (NDJSON, "application/jsonl", "application/json-lines")
@@ -160,7 +160,7 @@ async def _sent(request: Request, shop: Shop) -> tuple[ProductBody, list[bytes]]
 
 async def _lots(request: Request, longest: int) -> AsyncIterator[list[tuple[int, bytes]]]:
     """The lines of a body with their numbers, some at a time; empty ones are left out. Raises Problem: one too long."""
-    number, rest = 0, b""
+    number, size, rest = 0, 0, b""
     lot: list[tuple[int, bytes]] = []
     async for chunk in request.stream():
         *lines, rest = (rest + chunk).split(b"\n")
@@ -172,9 +172,10 @@ async def _lots(request: Request, longest: int) -> AsyncIterator[list[tuple[int,
             number += 1
             if line.strip():
                 lot.append((number, line))
-        if len(lot) >= LOT:
-            yield lot
-            lot = []
+                size += len(line)
+            if len(lot) == LOT or size > LOT_BYTES:
+                yield lot
+                lot, size = [], 0
     if rest.strip():
         lot.append((number + 1, rest))
     if lot:
