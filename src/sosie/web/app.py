@@ -10,7 +10,8 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from sosie.config import Serving
 from sosie.errors import SosieError
@@ -64,9 +65,18 @@ def create_app(store: Path, serving: Serving | None = None, *, warm: bool = Fals
     for routes in ROUTES:
         app.include_router(routes.router)
     # Once more, first and bare: FastAPI's own steps before a route would take this question's time once again.
-    app.router.routes.insert(0, Route("/v1/products/{id:path}/similar", asking.similar))
+    app.router.routes.insert(0, _Bare("/v1/products/{id:path}/similar", asking.similar))
     if find_spec("sosie.web.page") and find_spec("sosie.web.page.router"):
         from importlib import import_module
 
         app.include_router(import_module("sosie.web.page.router").router)
     return app
+
+
+class _Bare(Route):
+    """A route that tells what it is, as those of FastAPI do."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is this route's, and what follows from that."""
+        match, told = super().matches(scope)
+        return match, {**told, "route": self}
