@@ -46,6 +46,11 @@ def server(store):
                 log.seek(0)
                 pytest.fail(f"sosie serve ended: {log.read().decode()[-2000:]}")
             time.sleep(0.1)
+        for path in ("/?text=warm", "/map"):  # encoders are opened by the first question: on a busy machine it gives up
+            for _ in range(20):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(address + path, timeout=60).close()
+                    break
         yield address
     finally:
         process.terminate()

@@ -23,6 +23,9 @@ PATHS = [
     "/?text=x&price_from=9999",
     "/products/p0?beside=p5",
     "/products/nope",
+    "/map",
+    "/catalogue",
+    "/quality?like=p0&b.weight.colour=3",
 ]
 SHOTS = "SOSIE_SCREENSHOTS"
 SAID = {
@@ -156,6 +159,58 @@ class TestRoads:
             page.get_by_text(SAID[lang]["compare"]).first.click()
             page.locator("#compared").wait_for()
             assert page.locator("#compared mark").count() > 0
+
+
+@pytest.mark.parametrize(("size", "lang"), [("desktop", "en"), ("phone", "zh")])
+class TestOtherViews:
+    def test_an_area_of_the_map_is_chosen_and_exported(self, browser, address, size, lang):
+        with opened(browser, address, size, lang) as page:
+            page.goto("/map")
+            page.locator("#plane[data-ready]").wait_for()
+            assert page.locator("#legend li").all_inner_texts() == ["Shirts", "Mugs", "Lamps"]
+            page.locator("select[name=colour]").select_option("cluster")
+            page.wait_for_url(lambda url: "colour=cluster" in url)
+            page.locator("#lasso").click()
+            box = page.locator("#plane canvas").bounding_box()
+            corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)]
+            page.mouse.move(box["x"] + 4, box["y"] + 4)
+            page.mouse.down()
+            for x, y in corners:
+                page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+            page.mouse.up()
+            page.locator("#list .lines li").first.wait_for()
+            with page.expect_download() as export:
+                page.locator("#export").click()
+            lines = Path(export.value.path()).read_text().splitlines()
+            assert lines[0] == "id,title,price,currency,brand,category"
+            assert len(lines) > 20
+            page.locator("#plane canvas").focus()
+            page.keyboard.press("+")
+            page.wait_for_url(lambda url: "at=" in url)
+
+    def test_a_catalogue_is_seen_corrected_and_brought_in(self, browser, address, tmp_path, size, lang):
+        file = tmp_path / "more.csv"
+        file.write_text(f"id,title,price,kind\nnew-{size},violet hat,9.50 EUR,Home > Hats\n")
+        with opened(browser, address, size, lang) as page:
+            page.goto("/catalogue")
+            page.locator("input[type=file]").set_input_files(file)
+            page.locator(".upload button").click()
+            page.locator("select[name='as.kind']").select_option("category")
+            page.wait_for_url(lambda url: "as.kind=category" in url)
+            page.locator("form[action^='/catalogue/check'] button").first.click()
+            page.locator(".jobs .chip.good").first.wait_for()  # told as it goes on: nobody loads the page
+            assert page.locator(".finding").count() > 0
+
+    def test_two_weightings_side_by_side(self, browser, address, size, lang):
+        with opened(browser, address, size, lang) as page:
+            page.goto("/quality?like=p0")
+            before = page.locator("#hits-b a").all_inner_texts()
+            assert before == page.locator("#hits-a a").all_inner_texts()
+            page.locator("#b-category").focus()
+            page.keyboard.press("Home")
+            page.wait_for_url(lambda url: "b.weight.category=0" in url)
+            page.locator("#hits-b .only").first.wait_for()
+            assert page.locator("#hits-a a").all_inner_texts() == before
 
 
 class TestHands:
