@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 
 from sosie.engine.questions import EXACT, Answer
-from sosie.errors import QuestionError
 from sosie.pages.render import money
 from sosie.pages.signals import signal_css
 from sosie.store import Snapshot
 from sosie.types import Hit, Product, Query
+from sosie.web.asking import check_ids
 from sosie.web.page.address import LIMIT, MOST, Asked
 from sosie.web.page.cards import Card, Tell, Told, card, cards
 from sosie.web.page.facets import Narrowed, narrow
@@ -163,15 +163,10 @@ def weights_of(snapshot: Snapshot) -> dict[str, float]:
 
 
 def rows_of(snapshot: Snapshot, ids: Sequence[str]) -> list[int]:
-    """Rows of products. Raises QuestionError, offering close ids."""
-    rows = []
-    for id in ids:
-        row = snapshot.row(id)
-        if row is None:
-            near = snapshot.close_ids(id)
-            raise QuestionError(f"there is no product '{id}'." + (f" Did you mean {', '.join(near)}?" if near else ""))
-        rows.append(row)
-    return rows
+    """Rows of products. Raises Problem: one is not there."""
+    check_ids(snapshot, tuple(ids))
+    found: list[int] = snapshot.rows(list(ids)).tolist()
+    return found
 
 
 def _is_one(asked: Asked) -> bool:
