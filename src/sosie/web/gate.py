@@ -25,7 +25,8 @@ from sosie.web.rates import Rates
 from sosie.web.shop import Shop
 
 OPEN = {"/health", "/ready", "/enter", "/docs/service.css", "/widget.js"}  # answered without a key
-READING = {"/v1/search", "/v1/similarity", "/pictures", "/map/products"}  # POSTs that change nothing that is asked about
+# POSTs that change nothing that is asked about
+READING = {"/v1/search", "/v1/similarity", "/pictures", "/map/products"}
 ADMIN = {"/v1/rollback"}
 STREAMED = {"/v1/products:import"}  # bodies of any length, taken piece by piece
 ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
