@@ -125,7 +125,10 @@ def main() -> None:
     numbers = [0] * THREADS
     with tempfile.TemporaryDirectory() as name:
         folder = prepare(Path(name))
-        opened = [kill_and_look(folder, states, numbers, draw.uniform(0, 1.5)) for _ in range(kills)]
+        opened: list[float] = []
+        while len(opened) < kills:
+            opened.append(kill_and_look(folder, states, numbers, draw.uniform(0, 1.5)))
+            print(f"\r{len(opened)} of {kills} kills, {sum(numbers):,} writes", end="", file=sys.stderr, flush=True)
         store = sosie.open(folder)
         generation = store.snapshot.generation.number
         Live(store).merge()
