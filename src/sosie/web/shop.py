@@ -107,6 +107,7 @@ class Shop:
     def close(self) -> None:
         """Let the threads end once they have answered."""
         self._writers.shutdown()
+        self.jobs.wait(self.settings.deadline)  # what takes longer is safe to break off
         self._desk.close(self.settings.deadline)
         self.encoding.close()
 
