@@ -93,13 +93,15 @@ def ours(store: Path, workers: int = CORES, **settings: object) -> Iterator[tupl
 
 
 @contextmanager
-def plain(folder: Path, ready: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def plain(folder: Path, ready: str, opened: str = "") -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The plain script under uvicorn."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "serving.plain:app", "--port", str(port)]
     command += ["--workers", str(CORES), "--no-access-log"]
     threads = str(max(1, CORES // CORES))
-    with running(command, port, ready, {"PLAIN_FOLDER": str(folder), "PLAIN_THREADS": threads}) as server:
+    with running(
+        command, port, ready, {"PLAIN_FOLDER": str(folder), "PLAIN_THREADS": threads, "PLAIN_OPEN": opened}
+    ) as server:
         yield port, server
 
 
@@ -158,7 +160,7 @@ def words(table: Table, folder: Path, size: int) -> None:
         shops.write_questions(folder / f"words-{side}.jsonl", shops.by_words(path, 20_000))
         for side, path in enumerate(("/v1/search", "/search"))
     ]
-    with ours(store.folder) as one, plain(script, "/openapi.json") as other:
+    with ours(store.folder) as one, plain(script, "/openapi.json", "sentences") as other:
         beside(table, "search by words, 64 clients", "≥ 3", 64, ((*one, asked[0]), (*other, asked[1])))
 
 
@@ -168,7 +170,7 @@ def photos(table: Table, folder: Path, size: int) -> None:
         shops.write_questions(folder / f"photos-{side}.jsonl", shops.by_photo(path, 400))
         for side, path in enumerate(("/v1/search", "/photo"))
     ]
-    with ours(store.folder) as one, plain(script, "/openapi.json") as other:
+    with ours(store.folder) as one, plain(script, "/openapi.json", "network") as other:
         beside(table, "search by photo, 16 clients", "≥ 5", 16, ((*one, asked[0]), (*other, asked[1])))
 
 

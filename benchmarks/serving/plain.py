@@ -1,7 +1,7 @@
 """What a shop's developer writes in an afternoon: FastAPI, a faiss graph, records in SQLite.
 
-PLAIN_FOLDER holds vectors.npy (products, dim; unit length), index.faiss, products.sqlite; for words and photos also
-text.faiss and image.faiss, asked with sentence-transformers and a torch network. Made by `prepare`.
+PLAIN_FOLDER holds products.sqlite and index.faiss; for words and photos text.faiss and image.faiss, which are asked with
+sentence-transformers and a torch network (PLAIN_OPEN names which are opened at the start). Made by `prepare`.
 """
 
 import io
@@ -133,6 +133,10 @@ def photo(image: Annotated[UploadFile, File()]) -> Answer:
     with torch.inference_mode():
         vector = network()(pixels)[0].numpy()
     return nearest("image", (vector / np.linalg.norm(vector)).astype(np.float32), 10)
+
+
+for opened in os.environ.get("PLAIN_OPEN", "").split():  # before the first question, as ours
+    {"sentences": sentences, "network": network}[opened]()
 
 
 def prepare(folder: Path, snapshot: "object", matrices: dict[str, np.ndarray]) -> None:
