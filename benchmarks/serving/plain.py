@@ -1,6 +1,6 @@
 """What a shop's developer writes in an afternoon: FastAPI, a faiss graph, records in SQLite.
 
-PLAIN_FOLDER holds products.sqlite and index.faiss; for words and photos text.faiss and image.faiss, which are asked with
+PLAIN_FOLDER holds products.sqlite and index.faiss; for words and photos text.faiss and image.faiss, asked with
 sentence-transformers and a torch network (PLAIN_OPEN names which are opened at the start). Made by `prepare`.
 """
 
