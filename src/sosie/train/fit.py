@@ -30,6 +30,7 @@ from sosie.types import Matrix, Progress, Rows
 
 KEEP_EVERY = 120.0  # seconds between checkpoints within an epoch
 EMBEDDED = 64  # items that are embedded at a time
+PLAIN = ("residual", "cnn")  # networks of convolutions over all channels
 KEPT = "kept.safetensors"  # weights that validated best before a loss was no number
 SHORT = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
@@ -373,12 +374,15 @@ def _write_epochs(file: Path, epochs: Sequence[Mapping[str, float]]) -> None:
 
 
 def _bf16(recipe: Recipe) -> bool:
-    """Whether steps are computed in bf16: where asked for, on a GPU that has it, on a processor with tiles for it."""
+    """Whether steps are computed in bf16: where asked for, on a GPU that has it, on a processor with tiles for it.
+
+    One that only multiplies vectors of it gains with plain convolutions alone.
+    """
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu._is_amx_tile_supported()) or (recipe.network in PLAIN and _computes_bf16())
 
 
 def _computes_bf16() -> bool:
