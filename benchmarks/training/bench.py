@@ -80,9 +80,10 @@ class Bench:
         SEED in options stands for the seed.
         """
         asked = {question.what: question.options for question in questions}
+        told = {"options": placeless(options), "asked": {what: placeless(one) for what, one in asked.items()}}
         known = self.rows.get(row, {})
-        if (known.get("options"), known.get("asked")) != (options, asked):
-            known = {"options": options, "asked": asked, "seeds": {}}
+        if {name: known.get(name) for name in told} != told:
+            known = {**told, "seeds": {}}
         known["bars"] = {
             q.what: {"bar": q.bar, "above": q.above, "share": q.share, "published": q.published} for q in questions
         }
@@ -91,7 +92,7 @@ class Bench:
             if seed not in known["seeds"]:
                 known["seeds"][seed] = self._seed(row, store, options, asked, seed)
             self.keep()
-            print(f"{self.name}, {row}, seed {seed}: {told(known['seeds'][seed])}", flush=True)
+            print(f"{self.name}, {row}, seed {seed}: {in_a_line(known['seeds'][seed])}", flush=True)
 
     def _seed(self, row: str, store: Path, options: str, asked: Mapping[str, str], seed: str) -> dict[str, Any]:
         copy = WORK / f"{self.name}-{row}-{seed}"
@@ -146,7 +147,7 @@ def _figure(signal: str, options: str) -> dict[str, Any]:
     }
 
 
-def told(seed: Mapping[str, Any]) -> str:
+def in_a_line(seed: Mapping[str, Any]) -> str:
     """One seed in a line."""
     val = ", ".join(f"val {value:.3f}" for value in seed["val"].values())
     test = ", ".join(f"{what} {one['value']:.3f}" for what, one in seed["test"].items())

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from bench import DATA, MODEL, WORK, Bench, commit, placeless, read, sosie, told
+from bench import DATA, MODEL, WORK, Bench, commit, in_a_line, placeless, read, sosie
 from sklearn.metrics import normalized_mutual_info_score
 
 from sosie.engine.shop import Store
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> None:
             if seed not in known["seeds"]:
                 known["seeds"][seed] = found(store, rows, signals, count, options, seed)
             bench.keep()
-            print(f"{bench.name}, {name}, seed {seed}: {told(known['seeds'][seed])}", flush=True)
+            print(f"{bench.name}, {name}, seed {seed}: {in_a_line(known['seeds'][seed])}", flush=True)
 
 
 def found(
