@@ -62,3 +62,21 @@ def test_what_is_not_clear_is_asked_for(shop):
         sosie("bring", "model.onnx", "--signal", "image", "--out", "models/look")
     assert sosie("bring", "model.onnx", "--signal", "smell", "--out", "models/look").exit_code == 2
     assert sosie("bring", "model.onnx", "--signal", "image").exit_code == 2
+
+
+def test_a_store_is_switched_once_the_difference_was_seen(shop):
+    assert sosie("build", "catalogue.csv").exit_code == 0
+    onnx_pictures(shop / "model.onnx")
+    sosie("bring", "model.onnx", "--signal", "image", "--out", "models/look", "--pixels", "imagenet")
+    looked = sosie("activate", "models/look")
+    assert looked.exit_code == 0
+    assert "look-alikes of 9 products" in looked.stdout
+    assert "not switched" in looked.stdout
+    assert json.loads(sosie("info", "--json").stdout)["version"].startswith("1.")
+    told = json.loads(sosie("activate", "models/look", "--json").stdout)
+    assert (told["switched"], told["moved"]["asked"]) == (False, 9)
+    done = sosie("activate", "models/look", "--yes")
+    assert "version 2.0, 9 products" in done.stdout
+    assert "was in use already" in sosie("activate", "models/look", "--yes").stdout
+    assert sosie("rollback").exit_code == 0
+    assert json.loads(sosie("info", "--json").stdout)["version"].startswith("1.")

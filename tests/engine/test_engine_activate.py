@@ -160,3 +160,32 @@ def test_a_store_without_what_is_read_is_refused(tmp_path):
     config = parse_config({"signals": {"text": {"enabled": False}}}, "test")
     build_store(tmp_path / "plain.csv", tmp_path / "plain", BuildOptions(config=config))
     refused(tmp_path / "plain", model, StoreError, "no product has anything")
+
+
+def test_how_look_alikes_change_is_told_before_anything_is_switched(shop, tmp_path):
+    before, store = by_id(shop), sosie.open(shop)
+    ids = [f"p{at}" for at in range(30)]
+    first = {id: [hit.product.id for hit in store.similar(id)] for id in ids}
+    told = []
+    done = activate(
+        shop, pictures_folder(tmp_path / "second", dim=8, seed=1), wanted=lambda one: bool(told.append(one))
+    )
+    assert (done.switched, done.version, sosie.open(shop).snapshot.version) == (False, "1.1", "1.1")
+    assert same(before, by_id(shop)) == set(before)
+    assert not list(shop.glob("gen-2*"))
+
+    done = activate(shop, tmp_path / "second", wanted=lambda one: one == told[0])
+    assert (done.switched, done.moved) == (True, told[0])
+    store = sosie.open(shop)
+    then = {id: [hit.product.id for hit in store.similar(id)] for id in ids}
+    kept = [len({*first[id]} & {*then[id]}) / 10 for id in ids]
+    assert told[0].kept == pytest.approx(np.mean(kept), abs=0.02)  # equal scores may stand in another order
+    assert (told[0].asked, told[0].lost) == (30, sum(share == 0 for share in kept))
+    assert 0 < told[0].kept < 1
+
+
+def test_a_model_in_use_changes_nothing_and_nobody_is_asked(shop, tmp_path):
+    model = pictures_folder(tmp_path / "second", dim=8, seed=1)
+    activate(shop, model)
+    again = activate(shop, model, wanted=lambda moved: pytest.fail("asked"))
+    assert (again.moved, again.version) == (None, "2.0")

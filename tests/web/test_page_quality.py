@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import sosie
-from sosie.config import Serving
+from sosie.config import Serving, parse_config
 from sosie.web.app import create_app
 
 JSON, HTML = {"accept": "application/json"}, {"accept": "text/html"}
@@ -30,6 +30,44 @@ def test_two_weightings_of_one_question(client, own_store):
     assert told["sides"]["b"]["weights"] == {"colour": 4, "category": 0}
     text = client.get("/quality?like=p0&b.weight.colour=4&b.weight.category=0", headers=HTML).text
     assert text.count('class="only"') == 2 * (len(sides[0]) - told["both"])
+
+
+@pytest.fixture
+def changed(own_store, shop_folder):
+    """The store once more, with other pictures' encoder settings, without p29; and the answers of before."""
+    before = {id: [hit.product.id for hit in sosie.open(own_store).similar(id)] for id in ("p0", "p29")}
+    rows = (shop_folder / "catalogue.csv").read_text().splitlines(keepends=True)
+    kept = "".join(row for row in rows if not row.startswith("p29,")) + rows[-1].replace("p29", "p30", 1)
+    catalogue = shop_folder / "changed.csv"
+    catalogue.write_text(kept)
+    off = parse_config({"signals": {"colour": {"weight": 9.0}, "category": {"enabled": False}}}, "test")
+    sosie.build(catalogue, own_store, config=off)
+    assert sosie.open(own_store).snapshot.generation.number == 2
+    return own_store, before
+
+
+def test_two_states_of_the_store_side_by_side(changed):
+    folder, before = changed
+    now = [hit.product.id for hit in sosie.open(folder).similar("p0")]
+    assert now != before["p0"]
+    with TestClient(create_app(folder, Serving()), base_url="http://localhost") as client:
+        told = client.get("/quality?like=p0&b.state=1", headers=JSON).json()
+        assert {side: [hit["id"] for hit in told["sides"][side]["hits"]] for side in "ab"} == {
+            "a": now,
+            "b": before["p0"],
+        }
+        assert [one["generation"] for one in told["states"]] == [2, 1]
+        assert {"colour", "category"} <= {*told["states"][1]["differs"]}
+        assert (told["sides"]["a"]["state"], told["sides"]["b"]["state"]) == (2, 1)
+        told = client.get("/quality?text=red+lamp&a.state=1", headers=JSON).json()
+        assert all(told["sides"][side]["hits"] for side in "ab")
+        page = client.get("/quality?like=p0&b.state=1", headers=HTML).text
+        assert 'name="b.weight.category"' in page
+        assert 'name="a.weight.category"' not in page
+        assert page.count('<option value="1" selected>') == 1
+        page = client.get("/quality?like=p30&b.state=1", headers=HTML).text
+        assert "does not have the product" in page
+        assert client.get("/quality?like=p0&b.state=7", headers=JSON).status_code == 422
 
 
 def test_without_a_question_it_says_what_to_do(client):

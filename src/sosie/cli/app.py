@@ -28,6 +28,7 @@ for verb in (
     measuring.tune,
     training.train,
     bringing.bring,
+    bringing.activate,
     health.calibrate,
     health.health,
     ruling.pin,

@@ -1,13 +1,18 @@
-"""The verb that takes in a model made elsewhere: bring."""
+"""The verbs that take in a model: bring one that was made elsewhere, activate one."""
 
+import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sosie.cli.options import Json
+from sosie.cli.options import DEFAULT, Json, StoreOption
+
+if TYPE_CHECKING:
+    from sosie.engine.moved import Moved
 
 
 class Signal(StrEnum):
@@ -82,3 +87,54 @@ def bring(
     facts = {"made from": f"{model} ({brought.kind})", "reads": brought.reads, "numbers a product": brought.dim}
     setting = f'[signals.{brought.signal}] encoder = "{brought.folder}"'
     show.print_facts(str(brought.folder), facts | {"to use it, say in sosie.toml": setting})
+
+
+def activate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a trained encoder, or a brought one.")],
+    store: StoreOption = DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Switch without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Switch a store to an encoder: shows how look-alikes change, asks, then switches all products at once.
+
+    A service that runs goes on answering, and answers by the new encoder from then on. `sosie rollback` undoes it.
+    """
+    from sosie.cli import show
+    from sosie.engine.activate import activate as switch_to
+
+    with ExitStack() as running:
+        progress = running.enter_context(show.progress())
+
+        def wanted(moved: "Moved") -> bool:
+            running.close()  # a bar that moves would write over the question
+            if not as_json:
+                show.out.print(_told(moved), markup=False, soft_wrap=True)
+            return yes or (sys.stdin.isatty() and not as_json and typer.confirm("Switch to it?"))
+
+        done = switch_to(store, model, progress, wanted)
+    show.warn(done.notes)
+    if as_json:
+        show.print_json(done.as_json())
+    elif not done.switched:
+        show.out.print(f"{store}: not switched; --yes does it without asking.", markup=False)
+    elif done.moved is None:
+        show.out.print(f"{store}: {model} was in use already.", markup=False)
+    else:
+        show.out.print(
+            f"{store}: version {done.version}, {done.products:,} products by {done.model} ({done.signal}) in "
+            f"{done.seconds:.1f} s; sosie rollback undoes it.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _told(moved: "Moved") -> str:
+    """How look-alikes change, in a few lines."""
+    lines = [
+        f"Of the first {moved.first} look-alikes of {moved.asked:,} products {moved.kept:.0%} stay; "
+        f"{moved.lost:,} of these products keep none."
+    ]
+    for one in moved.examples:
+        before, after = (", ".join(ids[:5]) or "nothing" for ids in (one.before, one.after))
+        lines.append(f"  {one.id}: {before}, ... -> {after}, ...")
+    return "\n".join(lines)

@@ -58,7 +58,12 @@ def print_training(report: "TrainReport") -> None:
         show.out.print(f"first {cut.dim} numbers in {cut.bits} bits ({cut.bytes:,} bytes a product): {cut.value:.3f}")
     if report.stopped:
         show.out.print(f"stopped early: {report.stopped}")
-    state = "in use" if report.active else f'not in use; [bold]encoder = "{report.model}"[/] in sosie.toml uses it'
+    if moved := report.moved:
+        show.out.print(
+            f"of the first {moved.first} look-alikes of {moved.asked:,} products {moved.kept:.0%} stayed; "
+            "sosie rollback undoes the switch"
+        )
+    state = "in use" if report.active else f"not in use; [bold]sosie activate {report.model}[/] switches to it"
     show.out.print(f"model: {report.model} ({state})", soft_wrap=True)
 
 

@@ -82,14 +82,15 @@ class Store:
         """Raw vectors by encoder and content."""
         return self._local.cache
 
-    def encoder(self, signal: str) -> Encoder:
-        """The frozen encoder of a signal, loaded once. Raises StoreError where its vectors came from elsewhere.
+    def encoder(self, signal: str, state: Snapshot | None = None) -> Encoder:
+        """The frozen encoder of a signal, loaded once; of an earlier `state` where one is given.
 
-        One that was passed to `sosie.open` comes first; EncoderError where the vectors are another's.
+        One that was passed to `sosie.open` comes first. Raises StoreError where vectors came from elsewhere, and
+        EncoderError where they are another's.
         """
         if signal in self._own:
             return self._passed(signal)
-        return self._encoder(self.snapshot.encoder_folder(signal))
+        return self._encoder((state or self.snapshot).encoder_folder(signal))
 
     @property
     def rules(self) -> Rules:

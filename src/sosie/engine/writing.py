@@ -1,6 +1,6 @@
 """Writing what was read: nothing, a delta, or a new generation in which only what has to be is encoded anew."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from itertools import islice
 from typing import Any
@@ -34,7 +34,8 @@ class Writing:
     """One build under way: decides between a delta and a new generation, and writes it.
 
     Encoders and scales are frozen: a signal is fitted and encoded anew where it is new to the store, where the settings
-    changed that its vectors depend on, and on demand.
+    changed that its vectors depend on, and on demand. A new generation is shown to `before_switch` before it takes the
+    place of the old one; what that raises leaves the store as it was.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Writing:
         given: Sequence[Given],
         progress: Progress,
         encoders: Sequence[Encoder] = (),
+        before_switch: Callable[[Snapshot, NewGeneration], None] | None = None,
     ) -> None:
-        self.language = language
+        self.language, self.before_switch = language, before_switch
         self.store, self.writer, self.config, self.reading, self.progress = store, writer, config, reading, progress
         self.given = {vectors.signal: vectors for vectors in given}
         self.own = by_signal(encoders, PRESENT)  # passed by the caller, in place of those that the settings name
@@ -166,6 +168,8 @@ class Writing:
                 fresh.describe(signal, scale=scale, weight=weights[signal], encoder=name)
             self.progress("indexing", 0, None)
             write_indexes(fresh, weights, scales, self.config.index)
+            if self.before_switch is not None:
+                self.before_switch(old, fresh)
         self._problems(encoders)
 
     def _scales(self, anew: Sequence[str], encoders: Mapping[str, Encoder]) -> dict[str, Scale]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,22 @@ class LocalStore:
                 replace(back, newest=newest).write(self.folder)
             return earlier[-1]
 
+    def earlier(self) -> list[int]:
+        """Generations before the current one that are still there, the newest first: a roll-back goes to the first."""
+        now = self.snapshot().generation.number
+        return [number for number in reversed(whole_generations(self.folder)) if number < now]
+
+    def at(self, number: int) -> Snapshot:
+        """The state that a roll-back to a generation would bring, or the newest. Raises StoreError: it is gone."""
+        now = self.snapshot()
+        if number == now.generation.number:
+            return now
+        file = generation_folder(self.folder, number) / MANIFEST
+        try:
+            return _state(self.folder, number, file.stat().st_mtime_ns)
+        except _UNREADABLE as error:
+            raise StoreError(f"store {self.folder}: there is no generation {number} any more.") from error
+
     @contextmanager
     def locked(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the lock of the one writer; another one is waited for, in seconds. Raises BusyError, naming it."""
@@ -248,6 +265,14 @@ class LocalStore:
             manifest.commit,
         )
         return Snapshot(self.folder, manifest, generation, delta)
+
+
+@lru_cache(maxsize=2)
+def _state(folder: Path, number: int, stamp: int) -> Snapshot:
+    manifest = read_manifest(generation_folder(folder, number))
+    generation = open_generation(folder, manifest)
+    delta = read_delta(delta_file(folder, number), no_delta(generation, manifest.signals), manifest.commit)
+    return Snapshot(folder, manifest, generation, delta)
 
 
 def _told(holder: Path) -> str:

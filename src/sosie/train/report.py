@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sosie.engine.moved import Moved
 from sosie.reports import Figure
 from sosie.train.grouping import FILE, Grouped
 from sosie.train.judging import Beside
@@ -36,6 +37,7 @@ class TrainReport:
     active: bool
     reproduce: Mapping[str, str]
     notes: tuple[str, ...]
+    moved: Moved | None = None  # what the switch to it did to look-alikes
 
     def as_json(self) -> dict[str, object]:
         """The report as plain values."""

@@ -127,10 +127,9 @@ def train(
         return tuple(one for other in others for one in other.beside(trained, before, progress))
 
     report = write_model(model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept, grouped)
-    if options.activate:
-        activate(store.folder, model, progress)
+    moved = activate(store.folder, model, progress).moved if options.activate else None
     shutil.rmtree(folder / "pictures", ignore_errors=True)
-    return replace(report, active=options.activate, seconds=time.perf_counter() - started)
+    return replace(report, active=options.activate, moved=moved, seconds=time.perf_counter() - started)
 
 
 def _unlearnt(fitted: Fitted) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Encoding:
         self._store, self._size = store, size
         self._kept: OrderedDict[Key, Encoded] = OrderedDict()
         self._coming: dict[Key, asyncio.Future[Encoded]] = {}
-        self._gathered: dict[Batch, list[tuple[Key, Query]]] = {}
+        self._gathered: dict[Batch, list[tuple[Key, Query, Snapshot]]] = {}
         self._busy: set[Batch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(1, "sosie-encode")  # networks use all cores by themselves
@@ -58,7 +58,7 @@ class Encoding:
         coming = self._coming.get(key)
         if coming is None:
             coming = self._coming[key] = asyncio.get_running_loop().create_future()
-            self._gathered.setdefault(batch, []).append((key, query))
+            self._gathered.setdefault(batch, []).append((key, query, snapshot))
             if batch not in self._busy:
                 self._busy.add(batch)
                 task = asyncio.get_running_loop().create_task(self._work(batch))
@@ -78,8 +78,9 @@ class Encoding:
                 self._gathered[batch] = later
             self.passes += 1
             self.encoded += len(now)
-            found = await loop.run_in_executor(self._threads, self._together, batch, [query for _, query in now])
-            for (key, _), one in zip(now, found, strict=True):
+            state, queries = now[-1][2], [query for _, query, _ in now]  # states of one batch share their encoders
+            found = await loop.run_in_executor(self._threads, self._together, batch, state, queries)
+            for (key, _, _), one in zip(now, found, strict=True):
                 future = self._coming.pop(key)
                 if isinstance(one, BaseException):
                     future.set_exception(one)
@@ -89,13 +90,15 @@ class Encoding:
                     future.set_result(one)
         self._busy.discard(batch)
 
-    def _together(self, batch: Batch, queries: Sequence[Query]) -> list[Encoded | BaseException]:
+    def _together(self, batch: Batch, state: Snapshot, queries: Sequence[Query]) -> list[Encoded | BaseException]:
         try:
-            columns = [encode_queries(self._store.encoder(signal), queries) for signal in batch.signals]
+            columns = [encode_queries(self._store.encoder(signal, state), queries) for signal in batch.signals]
         except Exception as error:
             if len(queries) == 1:
                 return [error]
-            return [one for query in queries for one in self._together(batch, [query])]  # the others are not at fault
+            return [
+                one for query in queries for one in self._together(batch, state, [query])
+            ]  # the others are not at fault
         return [{s: column[at] for s, column in zip(batch.signals, columns, strict=True)} for at in range(len(queries))]
 
     def _keep(self, key: Key, encoded: Encoded) -> None:

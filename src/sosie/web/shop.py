@@ -54,7 +54,7 @@ class Shop:
         now = snapshot or self.store.snapshot
         async with self._admitted():
             encoded = await self.encoding.encode(now, query) if query.text or query.image is not None else {}
-            return await self._desk.run(partial(answer, now, query, self._encoders(encoded)))
+            return await self._desk.run(partial(answer, now, query, self._encoders(encoded, now)))
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns or raises, called in a thread of those that answer. Raises Problem as `ask` does."""
@@ -132,7 +132,8 @@ class Shop:
         finally:
             self.inside -= 1
 
-    def _encoders(self, encoded: Encoded) -> Encoders:
+    def _encoders(self, encoded: Encoded, now: Snapshot) -> Encoders:
+        known = partial(self.store.encoder, state=now)
         if not encoded:
-            return self.store.encoder
-        return lambda signal: Ready(encoded[signal]) if signal in encoded else self.store.encoder(signal)  # type: ignore[return-value]
+            return known
+        return lambda signal: Ready(encoded[signal]) if signal in encoded else known(signal)  # type: ignore[return-value]

@@ -1,7 +1,11 @@
-"""The view of quality: one question answered two ways side by side, and reports of how good the answers are."""
+"""The view of quality: one question answered two ways side by side, and reports of how good the answers are.
+
+A way is a state of the store, the newest or one before it (another model, say), and weights.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ from sosie.errors import QuestionError
 from sosie.evaluate import Truth, evaluate
 from sosie.pages import evaluation_page
 from sosie.pages.wording import headline
-from sosie.store import Snapshot
+from sosie.store import LocalStore, Snapshot
 from sosie.store.files import write_atomic
 from sosie.types import Product, Progress, Query
 from sosie.web.jobs import Job
@@ -25,6 +29,7 @@ from sosie.web.replies import told_hit
 from sosie.web.shop import Shop
 
 SIDES = ("a", "b")
+STATE = "state"  # in addresses, after the name of a side
 HITS = 10
 REPORTS = "reports"  # the folder of the store in which they are kept, beside the jobs that made them
 KINDS = ("own", "pairs", "label")  # what a report judges by: what needs no truth, thumbs, a column
@@ -39,10 +44,20 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """A state of the store that can be asked: a generation, and the signals that are others in the newest one."""
+
+    number: int
+    differs: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
-    """One weighting and its answers."""
+    """One way to answer, and its answers. `there` is whether the product asked about is in its state of the store."""
 
     name: str
+    state: int
+    there: bool
     sliders: Sequence[Slider]
     weights: Mapping[str, float]
     hits: Sequence[Placed]
@@ -56,6 +71,7 @@ class QualityView:
 
     text: str
     like: Card | None
+    states: Sequence[State]  # the newest first
     sides: Sequence[Side]
     both: int  # answers that stand on both sides
     reports: Sequence[Job]
@@ -68,11 +84,13 @@ class QualityView:
         return {
             "sides": {
                 side.name: {
+                    "state": side.state,
                     "weights": dict(side.weights),
                     "hits": [told_hit(hit) for hit in side.answer.hits],
                 }
                 for side in self.sides
             },
+            "states": [{"generation": one.number, "differs": list(one.differs)} for one in self.states],
             "both": self.both,
             "judgements": {"pairs": self.pairs, "words": self.judged_words},
             "reports": [job.told() for job in self.reports],
@@ -81,21 +99,26 @@ class QualityView:
 
 async def quality_view(shop: Shop, pairs: Sequence[tuple[str, str]], words: Words) -> QualityView:
     """Both sides of a question, where one is asked. Raises QuestionError."""
-    snapshot = shop.store.snapshot
-    own = weights_of(snapshot)
-    asked = {name: read_address(_of_side(pairs, name), own) for name in SIDES}
+    snapshot, local = shop.store.snapshot, shop.store.local
+    numbers = (snapshot.generation.number, *local.earlier())
+    states = {name: _state_of(pairs, name, numbers) for name in SIDES}
+    snapshots = {number: await shop.run(partial(local.at, number)) for number in {*states.values()}}
+    sides = {name: snapshots[states[name]] for name in SIDES}
+    asked = {name: read_address(_of_side(pairs, name), weights_of(sides[name])) for name in SIDES}
     text, like = asked["a"].text, asked["a"].like[:1]
     product = snapshot.products(rows_of(snapshot, like))[0] if like else None
     answers = {name: Answer((), 0.0) for name in SIDES}
-    if text or like:
-        for name in SIDES:
+    there = {name: all(sides[name].row(id) is not None for id in like) for name in SIDES}
+    for name in SIDES:
+        if (text or like) and there[name]:
             query = Query(text=text, like=like, weights=asked[name].weights or None, limit=HITS, where=asked["a"].where)
-            answers[name] = await shop.ask(query, snapshot)
+            answers[name] = await shop.ask(query, sides[name])
     store = shop.store.folder
     return QualityView(
         text=text,
         like=card(product, words) if product is not None else None,
-        sides=[_side(name, snapshot, asked, answers, product, words) for name in SIDES],
+        states=await shop.run(partial(_states, local, numbers)),
+        sides=[_side(name, sides[name], asked, answers, product, words, there=there[name]) for name in SIDES],
         both=len(_ids(answers["a"]) & _ids(answers["b"])),
         reports=[job for job in shop.jobs.all() if job.kind == "evaluate"][:8],
         pairs=len(read_judgements(store, "pairs")),
@@ -139,6 +162,25 @@ def report_file(store: Path, name: str) -> Path:
     return file
 
 
+def _state_of(pairs: Sequence[tuple[str, str]], side: str, numbers: Sequence[int]) -> int:
+    """The generation that an address asks on one side; the newest where it names none. Raises QuestionError."""
+    named = dict(pairs).get(f"{side}.{STATE}", "") or str(numbers[0])
+    if named not in map(str, numbers):
+        raise QuestionError(
+            f"{side}.{STATE}: there is no generation {named}; there are {', '.join(map(str, numbers))}."
+        )
+    return int(named)
+
+
+def _states(local: LocalStore, numbers: Sequence[int]) -> list[State]:
+    now = local.at(numbers[0]).manifest.signals
+    found = []
+    for number in numbers:
+        then = local.at(number).manifest.signals
+        found.append(State(number, [name for name in {**now, **then} if now.get(name) != then.get(name)]))
+    return found
+
+
 def _of_side(pairs: Sequence[tuple[str, str]], side: str) -> list[tuple[str, str]]:
     """What an address says of one side: weights under its name, all else of both."""
     own = f"{side}.{WEIGHT}"
@@ -153,12 +195,16 @@ def _side(
     answers: Mapping[str, Answer],
     product: Product | None,
     words: Words,
+    *,
+    there: bool,
 ) -> Side:
     hits = answers[name].hits
     other = {hit.product.id: hit.rank for hit in answers["b" if name == "a" else "a"].hits}
     tell = Tell.of(hits, words)
     return Side(
         name=name,
+        state=snapshot.generation.number,
+        there=there,
         sliders=sliders(snapshot, asked[name], hits, words),
         weights=asked[name].weights,
         hits=[Placed(tell(hit, product), other.get(hit.product.id, 0)) for hit in hits],

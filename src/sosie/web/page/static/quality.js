@@ -33,6 +33,9 @@ form.addEventListener("input", ({ target }) => {
   clearTimeout(waiting);
   waiting = setTimeout(show, 80);
 });
+form.addEventListener("change", ({ target }) => {
+  if (target.tagName === "SELECT") location.assign(address()); // another state may have other signals
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   location.assign(address());
