@@ -100,7 +100,15 @@ def plain(folder: Path, ready: str, opened: str = "") -> Iterator[tuple[int, sub
     command += ["--workers", str(CORES), "--no-access-log"]
     threads = str(max(1, CORES // CORES))
     with running(
-        command, port, ready, {"PLAIN_FOLDER": str(folder), "PLAIN_THREADS": threads, "PLAIN_OPEN": opened}
+        command,
+        port,
+        ready,
+        {
+            "PLAIN_FOLDER": str(folder),
+            "PLAIN_THREADS": threads,
+            "PLAIN_OPEN": opened,
+            "OMP_NUM_THREADS": "1",  # faiss would start threads for each of 40 questions at once, and be 40 times slower
+        },
     ) as server:
         yield port, server
 

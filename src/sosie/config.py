@@ -149,7 +149,9 @@ class Serving(Settings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8600  # 0 takes a free one
     workers: Annotated[int, Field(ge=1, le=64)] = 1  # processes over the same memory-mapped store
-    threads: Annotated[int, Field(ge=0, le=64)] = 0  # that answer, in each process; 0 takes one a core
+    threads: Annotated[int, Field(ge=0, le=64)] = (
+        0  # that answer, in each process; 0 takes as many as there are cores for it
+    )
     queue: Annotated[int, Field(ge=1, le=100_000)] = 256  # questions that wait; those beyond are answered 429
     deadline: Annotated[float, Field(gt=0, le=600)] = 10.0  # seconds for an answer
     encodings: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000  # of words and pictures asked about that are kept

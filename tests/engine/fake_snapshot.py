@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class FakeSnapshot:
         folder.mkdir(parents=True, exist_ok=True)
         self.store = self.folder = folder
         self.version = "1.1"
+        self.delta = SimpleNamespace(grown=self)
         self.config = config or Config()
         self.records = list(products)
         self.size = len(self.records)

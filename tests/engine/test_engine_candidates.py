@@ -11,6 +11,7 @@ from sosie.engine import candidates as module
 from sosie.engine import indexing
 from sosie.engine.candidates import Candidates, Sought
 from sosie.engine.indexing import build_candidates
+from sosie.engine.later import Later
 from sosie.errors import StoreError
 from sosie.types import Product
 
@@ -247,3 +248,65 @@ def test_damage_is_told(tmp_path: Path, name: str, content: bytes | None) -> Non
 def test_a_catalogue_without_signals(tmp_path: Path) -> None:
     build_candidates(tmp_path, {}, {}, IndexSettings())
     assert (tmp_path / "candidates.json").exists()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Candidates:
+    """Four thousand rows written since the generation, and two thousand of all gone."""
+    raw = {"a": unit(1, 12_000, 64, 12), "b": unit(2, 12_000, 48, 10), "c": unit(3, 12_000, 24, 6)}
+    found = opened(tmp_path_factory.mktemp("later"), raw, base=8_000)
+    found.snapshot.alive[np.random.default_rng(0).choice(12_000, 2_000, replace=False)] = False
+    return found
+
+
+class TestLater:
+    """Thousands of rows written since the generation."""
+
+    def test_they_are_found_as_the_others_are(self, many: Candidates) -> None:
+        snapshot = many.snapshot
+        generator = np.random.default_rng(4)
+        found, looked = [], []
+        for row in generator.choice(np.flatnonzero(snapshot.alive), 60, replace=False).tolist():
+            shares = dict(zip("abc", generator.dirichlet([1.0] * 3).tolist(), strict=True))
+            sought = asked(many, row, shares)
+            scores = sum(s * (snapshot.final[n] @ sought.vectors[n]) for n, s in shares.items())
+            truth = np.argsort(np.where(snapshot.alive, -scores, np.inf))[:10]
+            rows, exact = next(many.find(sought, None, 10))
+            np.testing.assert_allclose(exact, scores[rows], atol=1e-5)
+            assert snapshot.alive[rows].all()
+            assert len(np.unique(rows)) == len(rows)
+            looked.append(np.count_nonzero(rows >= snapshot.base))
+            found.append(len(np.intersect1d(rows[np.argsort(-exact)[:10]], truth)) / 10)
+        assert np.mean(found) > 0.98
+        assert max(looked) < 500 < np.count_nonzero(snapshot.alive[8_000:])  # found, not all scored
+
+    def test_rows_that_an_earlier_state_lacks_are_not_among_its_answers(self, many: Candidates) -> None:
+        query = np.concatenate([many.vector(signal, 9_000) for signal in "abc"])
+        alive = many.snapshot.alive[8_000:]
+        every = many.later.nearest(query, many.delta, alive, 200)
+        assert every.max() > 2_000
+        few = {signal: matrix[:2_000] for signal, matrix in many.delta.items()}
+        assert set(many.later.nearest(query, few, alive[:2_000], 200).tolist()) <= set(range(2_000))
+
+    def test_a_snapshot_that_grew_finds_what_came(self, many: Candidates) -> None:
+        growing = Later(many.generation.codes, ("a", "b", "c"))
+        query = np.concatenate([many.vector(signal, 11_990) for signal in "abc"])
+        found = [
+            growing.nearest(query, {s: m[:size] for s, m in many.delta.items()}, np.ones(size, bool), 20).tolist()
+            for size in (600, 3_000, 4_000)
+        ]
+        assert 3_990 in found[2]
+        assert all(row < 3_000 for row in found[0] + found[1])
+
+
+@pytest.mark.parametrize("most", [1, 5, 40, 1_000])
+def test_the_rows_that_hold_the_most_of_the_words(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WORD_ROWS", most)
+    generator = np.random.default_rng(most)
+    for steps in (3, 50, 10**6):
+        words = np.round(generator.random(300, np.float32) * steps) / np.float32(steps)
+        words[generator.random(300) < 0.4] = 0
+        rows = module._by_words(words)
+        order = np.argsort(-words, kind="stable")[: min(most, np.count_nonzero(words))]
+        assert rows.tolist() == sorted(order.tolist())
+    assert module._by_words(np.zeros(9, np.float32)).tolist() == []

@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from sosie.encoders.asked import texts_at_once
 from sosie.encoders.state import digest, fingerprint, read_array, read_state, reservoir, unit_rows, write_state
 from sosie.errors import EncoderError
 from sosie.text import folded, product_text
@@ -78,11 +79,15 @@ class TfIdf:
 
     def encode(self, products: Sequence[Product]) -> Matrix:
         """Vectors of products, (len(products), dim)."""
-        return self._encode([product_text(product) for product in products])
+        return self.embed([product_text(product) for product in products])
 
     def encode_query(self, query: Query) -> Vector | None:
         """Vector of the words of a question."""
-        return self._encode([query.text])[0] if query.text.strip() else None
+        return self.embed([query.text])[0] if query.text.strip() else None
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vector | None]:
+        """Vectors of the words of questions, all at once."""
+        return texts_at_once(self, queries)
 
     def save(self, folder: Path) -> None:
         """Write settings and four arrays."""
@@ -107,7 +112,8 @@ class TfIdf:
         encoder._fingerprint = values["fingerprint"]
         return encoder
 
-    def _encode(self, texts: Sequence[str]) -> Matrix:
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """Vectors of texts, (len(texts), dim)."""
         out = np.zeros((len(texts), self.dim), np.float32)
         chance = _chance(self.dim - self._directions.shape[1])
         for start in range(0, len(texts), ROWS):

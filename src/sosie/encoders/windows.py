@@ -11,6 +11,7 @@ from sosie.types import Matrix
 
 LONGEST = 256  # tokens of a window, the marks around it included
 OVERLAP = 32  # tokens that a window shares with the next at least
+FEW = 8  # short windows that sooner go through a network together, padded, than by length
 GROUP = 8_192  # texts whose windows are sorted by length together
 
 Tokens = NDArray[np.int64]  # (n, length)
@@ -63,6 +64,9 @@ def _batches(
     first, last = marks
     lengths = lengths + len(first) + len(last)
     padded = np.minimum(_padded(lengths), longest)
+    if len(windows) <= FEW:
+        few = np.full(len(windows), -(-int(lengths.max(initial=0)) // 2) * 2)
+        padded = np.where(padded <= 32, np.minimum(few, 32), padded)
     for width in np.unique(padded):
         rows = np.flatnonzero(padded == width)
         tokens = np.zeros((len(rows), width), np.int64)

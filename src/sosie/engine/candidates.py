@@ -3,7 +3,7 @@
 Few allowed rows are scored one by one, but for those that their bytes rule out. Otherwise an index over the distinct
 vectors proposes more than are needed, the proposals are scored from the memory-mapped vectors, and the caller asks for
 a wider wave when too few survive its rules; the last wave holds every allowed row. Rows written since the generation
-(the delta) are always scored.
+(the delta) are scored while they are few, and found by codes of their own when they are many.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sosie.engine.indexing import BYTES, FILE, TIE, build_candidates, proposals
+from sosie.engine.later import Later
 from sosie.engine.patches import Compared
 from sosie.errors import StoreError
 from sosie.index.bytes import Bytes
@@ -34,11 +35,13 @@ GRAPH_DEPTH = 400  # proposals beyond which codes are quicker than the graph
 GRAPH_PRECISION, GRAPH_SPARE = 4, 16  # its bytes rank so well that a quarter of the codes' proposals will do
 EXACT_ROWS = 4_000  # so many allowed rows are scored sooner than proposals are found
 EXACT_SHARE = 0.02
+LATE_ROWS = 500  # of the delta, that are sooner scored than found
 BYTES_FROM = 500  # rows that are sooner looked at through their bytes
 MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
 MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 _OPENING = Lock()  # many ask at once when a generation is new: one opens it, the others wait
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
+STEPS = 1_000  # of scores that are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Candidates:
     snapshot: "Snapshot"
     generation: _Generation
     delta: Mapping[str, Matrix]
+    later: Later | None = None  # where there are codes
 
     @classmethod
     def open(cls, snapshot: "Snapshot") -> "Candidates":
@@ -113,6 +117,11 @@ class Candidates:
         if base == self.snapshot.size:
             return inner_products(self.generation.matrices[signal], vector, rows)
         late = rows >= base
+        count = np.count_nonzero(late)  # mostly none or all: a call costs as much as dozens of rows
+        if count == 0:
+            return inner_products(self.generation.matrices[signal], vector, rows)
+        if count == len(rows):
+            return inner_products(self.delta[signal], vector, rows - base)
         found = np.empty(len(rows), np.float32)
         found[~late] = inner_products(self.generation.matrices[signal], vector, rows[~late])
         found[late] = inner_products(self.delta[signal], vector, rows[late] - base)
@@ -144,20 +153,28 @@ class Candidates:
             yield from self._proven(sought, few, need)
             yield few, self.scores(sought, few)
             return
-        late = base + np.flatnonzero(living[base:])
-        if sought.words is not None:
-            late = np.union1d(late, _by_words(np.where(living, sought.words, 0)))
-        late_scores = self.scores(sought, late)
+        worded = None if sought.words is None else _by_words(sought.words * living)
         share = 1.0 if few is None else len(few) / snapshot.size
         depth = int(proposals(need) / share)
         while sought.vectors and depth < max(base // 4, 1):
             rows, scores, deep = self._propose(sought, living, depth, need, few is not None)
-            depth *= 4
             if deep:
-                fresh = ~np.isin(late, rows) if len(late) else slice(None)
-                yield np.concatenate([rows, late[fresh]]), np.concatenate([scores, late_scores[fresh]])
+                beside = self._late(sought, living, depth if few is None else snapshot.size)
+                if worded is not None:
+                    fresh = worded[~np.isin(worded, rows)]
+                    beside = np.union1d(beside, fresh) if len(beside) else fresh
+                yield np.concatenate([rows, beside]), np.concatenate([scores, self.scores(sought, beside)])
+            depth *= 4
         rows = np.flatnonzero(living)
         yield rows, self.scores(sought, rows)
+
+    def _late(self, sought: Sought, living: Mask, depth: int) -> Rows:
+        """Living rows of the delta, ascending: all of them while they are few, else those that look best."""
+        base = self.snapshot.base
+        alive = living[base:]
+        if self.later is None or np.count_nonzero(alive) <= max(LATE_ROWS, depth):
+            return base + np.flatnonzero(alive)
+        return base + self.later.nearest(self._fused(sought, sought.shares), self.delta, alive, depth)
 
     def _proven(self, sought: Sought, rows: Rows, need: int) -> Iterator[tuple[Rows, Vector]]:
         """The best of the rows, with their scores, where bytes show that all others are worse."""
@@ -236,28 +253,31 @@ class Candidates:
 
 
 def _by_words(words: Vector) -> Rows:
-    rows = np.flatnonzero(words > 0)
+    """The rows of the best scores, ascending; counted first, since most rows hold but one common word."""
+    steps = (words * np.float32(STEPS / max(float(words.max()), 1e-9))).astype(np.intp)
+    left = np.cumsum(np.bincount(steps, minlength=STEPS + 1)[::-1])[::-1]
+    rows = np.flatnonzero(steps >= max(1, np.flatnonzero(left >= min(WORD_ROWS, left[0]))[-1]))
     return rows[np.sort(best(words[rows], WORD_ROWS))] if len(rows) > WORD_ROWS else rows
 
 
 class _Same:
-    """A snapshot as the key of a cache: the same object, not an equal one."""
+    """Something as the key of a cache: the same object, not an equal one."""
 
-    __slots__ = ("snapshot",)
+    __slots__ = ("it",)
 
-    def __init__(self, snapshot: "Snapshot") -> None:
-        self.snapshot = snapshot
+    def __init__(self, it: object) -> None:
+        self.it = it
 
     def __hash__(self) -> int:
-        return id(self.snapshot)
+        return id(self.it)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.snapshot is other.snapshot
+        return isinstance(other, _Same) and self.it is other.it
 
 
 @lru_cache(maxsize=2)
 def _opened(same: _Same) -> Candidates:
-    snapshot = same.snapshot
+    snapshot: Snapshot = same.it  # type: ignore[assignment]
     file = snapshot.folder / FILE
     try:
         status = file.stat()
@@ -265,9 +285,17 @@ def _opened(same: _Same) -> Candidates:
         raise StoreError(f"{file}: is missing ({error.strerror}); build the store again.") from error
     with _OPENING:
         generation = _open_generation(snapshot.folder, (status.st_mtime_ns, status.st_ino))
+        late = snapshot.size > snapshot.base and generation.codes is not None
+        later = _later(_Same(generation.codes), _Same(snapshot.delta.grown), generation.signals) if late else None
     matrices = {signal: _plain(snapshot.matrix(signal)) for signal in snapshot.signals}
     delta = {s: _plain(snapshot.delta_matrix(s)) for s in snapshot.signals} if snapshot.size > snapshot.base else {}
-    return Candidates(snapshot, replace(generation, matrices=matrices), delta)
+    return Candidates(snapshot, replace(generation, matrices=matrices), delta, later)
+
+
+@lru_cache(maxsize=2)
+def _later(codes: _Same, grown: _Same, signals: tuple[str, ...]) -> Later:
+    """The codes of what a delta grew to: one for all of its snapshots."""
+    return Later(codes.it, signals)  # type: ignore[arg-type]
 
 
 def _plain(matrix: Matrix) -> Matrix:

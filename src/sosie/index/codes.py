@@ -51,7 +51,26 @@ class Codes:
         self.index.train(self._spread(np.resize(sample, (max(len(sample), 16), dim))))  # it needs one row a code
         faiss.omp_set_num_threads(threads)
         for start in range(0, size, BLOCK):
-            self.index.add(self._spread(matrix[start : start + BLOCK]))
+            self.add(matrix[start : start + BLOCK])
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return int(self.index.ntotal)
+
+    def without_rows(self) -> "Codes":
+        """The same codes, of no rows yet."""
+        import faiss
+
+        empty = Codes(self.dims, self.share)
+        empty.places = self.places
+        empty.index = faiss.IndexPQFastScan(self.index.d, self.index.d // self.share, 4, faiss.METRIC_INNER_PRODUCT)
+        empty.index.pq, empty.index.is_trained = self.index.pq, True
+        return empty
+
+    def add(self, rows: Matrix) -> None:
+        """Encode more rows, (rows, dim), after those that are there."""
+        self.index.add(self._spread(rows))
 
     def _spread(self, rows: Matrix) -> Matrix:
         wide = np.zeros((len(rows), self.index.d), np.float32)

@@ -132,8 +132,9 @@ class Postings:
             idf = self.idf(alternatives[0][0]) if alternatives else float(np.log1p(self.rows))
             mass += idf
             if len(alternatives) == 1:
-                rows, found = self._found(*alternatives[0])
-                total[rows] += found * np.float32(idf)
+                word, factor = alternatives[0]
+                rows, found = self._found(word, factor * idf)
+                total[rows] += found
             elif alternatives:
                 best = np.zeros(self.rows, np.float32)
                 for word, factor in alternatives:
@@ -144,7 +145,7 @@ class Postings:
 
     def _found(self, word: int, factor: float) -> tuple[Rows, Vector]:
         entries = self.postings[self.starts[word] : self.starts[word + 1]]
-        weights = np.where(entries & 1, np.float32(factor), np.float32(factor * BODY))
+        weights = np.array([factor * BODY, factor], np.float32)[entries & 1]
         return (entries >> 1).astype(np.int64), weights
 
     def idf(self, word: int) -> float:

@@ -113,14 +113,12 @@ def read_delta(file: Path, before: Delta, commit: int) -> Delta:
     start, gone, grown = before.rows, len(before.removed), before.grown
     with closing(open_reading(file)) as connection:
         connection.execute("begin")
-        stop = _rows_at(connection, commit)
+        stop, last_removed = _state_at(connection, commit)
         products = connection.execute(
             "select id, stamp, grouping, record from products where row >= ? and row < ? order by row", (start, stop)
         ).fetchall()
         removed = connection.execute(
-            "select row from removed where number > ? and number <= (select removed from commits where number = ?) "
-            "order by number",
-            (gone, commit),
+            "select row from removed where number > ? and number <= ? order by number", (gone, last_removed)
         ).fetchall()
         vectors = {
             signal: _read_vectors(connection, signal, start, stop, matrix.first(0))
@@ -139,11 +137,14 @@ def read_delta(file: Path, before: Delta, commit: int) -> Delta:
     return Delta(commit, stop, grown.removed.first(gone + len(removed)), grown)
 
 
-def _rows_at(connection: sqlite3.Connection, commit: int) -> int:
-    found = connection.execute("select rows from commits where number = ?", (commit,)).fetchone()
+def _state_at(connection: sqlite3.Connection, commit: int) -> tuple[int, int]:
+    """How many rows and removals there were after a commit."""
+    if commit == 0:
+        return 0, 0
+    found = connection.execute("select rows, removed from commits where number = ?", (commit,)).fetchone()
     if found is None:
         raise sqlite3.DatabaseError(f"the delta lacks commit {commit}")
-    return int(found[0])
+    return int(found[0]), int(found[1])
 
 
 def _read_vectors(connection: sqlite3.Connection, signal: str, start: int, stop: int, like: Matrix) -> Matrix:
@@ -164,6 +165,7 @@ class DeltaWriter:
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, timeout=WAIT, isolation_level=None, check_same_thread=False)
         self._file, self._inode = file, file.stat().st_ino
+        self._made = False  # whether the tables are known to be there
         try:
             self._connection.execute("pragma journal_mode = wal")
             self._connection.execute("pragma synchronous = full")
@@ -179,9 +181,13 @@ class DeltaWriter:
         connection = self._connection
         connection.execute("begin immediate")
         try:
-            _cut_off(connection, commit)
-            _insert(connection, commit + 1, addition)
+            if not self._made:
+                for statement in _SCHEMA.strip().split(";\n"):
+                    connection.execute(statement)
+            rows, removed = _cut_off(connection, commit)
+            _insert(connection, commit + 1, rows, removed, addition)
             connection.execute("commit")
+            self._made = True
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
@@ -214,24 +220,19 @@ def last_commit(file: Path) -> int:
         return int(connection.execute("select coalesce(max(number), 0) from commits").fetchone()[0])
 
 
-def _cut_off(connection: sqlite3.Connection, commit: int) -> None:
-    """Make the tables where they are missing, and delete what came after a commit."""
-    for statement in _SCHEMA.strip().split(";\n"):
-        connection.execute(statement)
-    if commit:
-        rows = _rows_at(connection, commit)
-        (removed,) = connection.execute("select removed from commits where number = ?", (commit,)).fetchone()
-    else:
-        rows = removed = 0
-    connection.execute("delete from products where row >= ?", (rows,))
-    connection.execute("delete from vectors where start >= ?", (rows,))
-    connection.execute("delete from removed where number > ?", (removed,))
-    connection.execute("delete from commits where number > ?", (commit,))
+def _cut_off(connection: sqlite3.Connection, commit: int) -> tuple[int, int]:
+    """Delete what came after a commit; returns how many rows and removals are left."""
+    rows, removed = _state_at(connection, commit)
+    (last,) = connection.execute("select coalesce(max(number), 0) from commits").fetchone()
+    if last > commit:
+        connection.execute("delete from products where row >= ?", (rows,))
+        connection.execute("delete from vectors where start >= ?", (rows,))
+        connection.execute("delete from removed where number > ?", (removed,))
+        connection.execute("delete from commits where number > ?", (commit,))
+    return rows, removed
 
 
-def _insert(connection: sqlite3.Connection, number: int, addition: Addition) -> None:
-    (start,) = connection.execute("select coalesce(max(row) + 1, 0) from products").fetchone()
-    (gone,) = connection.execute("select count(*) from removed").fetchone()
+def _insert(connection: sqlite3.Connection, number: int, start: int, gone: int, addition: Addition) -> None:
     connection.execute(
         "insert into commits values (?, ?, ?, ?)",
         (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from sosie.config import Config, parse_config
 from sosie.errors import ConfigError, StoreError
@@ -59,7 +60,7 @@ class Manifest:
             "source": dict(self.source),
             "counters": dict(self.counters),
         }
-        return json.dumps(content, indent=1).encode()
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)  # of each commit: quick
 
     def write(self, folder: Path) -> None:
         """Replace the manifest of a folder."""

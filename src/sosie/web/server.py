@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from sosie.config import Serving
 from sosie.errors import SosieError
 from sosie.web.keys import list_keys
+from sosie.web.listening import listen
 
 STORE, SERVING = "SOSIE_SERVE_STORE", "SOSIE_SERVE_SETTINGS"  # how a process tells its workers
 COUNTS = "PROMETHEUS_MULTIPROC_DIR"  # where they add up what they count
@@ -24,7 +26,8 @@ IDLE = 75  # seconds for which an unused connection is kept: longer than proxies
 def run_server(store: Path, serving: Serving, tell: Callable[[str], None]) -> None:
     """Listen until told to stop; what was begun is answered first. `tell` is given the address once all is well.
 
-    Raises StoreError where the store can't be opened, SosieError where keys are needed and there are none.
+    Raises StoreError where the store can't be opened; SosieError where keys are needed and there are none, and where
+    somebody else listens at the address.
     """
     from sosie.web.app import create_app
     from sosie.web.gate import keys_needed
@@ -44,7 +47,7 @@ def run_server(store: Path, serving: Serving, tell: Callable[[str], None]) -> No
         tell(f"http://{shown}:{serving.port}")
         sys.setswitchinterval(SWITCH)
         signal.signal(signal.SIGTERM, _ended)  # uvicorn answers what was begun, then raises the signal again
-        uvicorn.run(
+        config = uvicorn.Config(
             app,
             factory=isinstance(app, str),
             host=serving.host,
@@ -56,6 +59,8 @@ def run_server(store: Path, serving: Serving, tell: Callable[[str], None]) -> No
             timeout_keep_alive=IDLE,
             timeout_graceful_shutdown=int(serving.deadline) + 1,
         )
+        with suppress(KeyboardInterrupt):
+            listen(config)
 
 
 def _ended(number: int, frame: FrameType | None) -> None:

@@ -34,7 +34,7 @@ class Shop:
         self.store = Store(folder)
         self.settings = settings or self.store.snapshot.config.serve
         self.encoding = Encoding(self.store, self.settings.encodings)
-        threads = self.settings.threads or os.cpu_count() or 2
+        threads = self.settings.threads or max(1, (os.cpu_count() or 2) // self.settings.workers)
         self._desk = Desk(threads)
         self._most = self.settings.queue + threads
         self.live = Live(self.store, self.settings.deadline)
