@@ -25,6 +25,7 @@ WAIT = 30.0  # seconds for another writer of the store
 LOT = 1_024  # products or removals that are committed at a time
 MOST_DELTA = 10_000  # rows: every one of them is looked at for every question
 MERGE_WAIT = 600.0  # seconds for another writer before a finished merge is given up
+GATHER = 0.004  # seconds in which calls gather where several threads write: a commit costs as much for many
 FEW = 8  # products of a call that are encoded together with those of other calls
 
 _MERGE = """
@@ -61,6 +62,7 @@ class _Call:
     written: list[Written] = field(default_factory=list)
     error: BaseException | None = None
     done: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)  # once it is done, or is to lead
 
     def fail(self, error: BaseException) -> None:
         self.error, self.done = error, True
@@ -73,13 +75,15 @@ class _StaleError(Exception):
 class Live:
     """Writes to an open store. Threads may share it; other processes may write to the same store.
 
-    Calls that wait at the same moment are committed together: whichever thread comes first commits for all.
+    Calls that wait at the same moment are committed together: one thread leads, commits for all until its own call is
+    done, and wakes the next to lead.
     """
 
     def __init__(self, store: Store, wait: float = WAIT) -> None:
         self._store, self._wait = store, wait
         self._waiting: deque[_Call] = deque()
-        self._turn = threading.Lock()
+        self._queue = threading.Lock()
+        self._led = False  # whether a thread leads
 
     def put(self, products: Sequence[Product], vectors: Mapping[str, Matrix] | None = None) -> list[Written]:
         """Write products, in their order; each is encoded as a build would, with the store's frozen encoders.
@@ -146,15 +150,31 @@ class Live:
         make(snapshot, items, self._store.encoder, self._store.cache)
 
     def _submit(self, call: _Call) -> list[Written]:
-        self._waiting.append(call)
-        with self._turn:
-            while not call.done:
-                self._lead(self._take())
+        with self._queue:
+            self._waiting.append(call)
+            leads, self._led = not self._led, True
+        if not leads:
+            call.woken.wait()
+            if not call.done:
+                time.sleep(GATHER)
+        if not call.done:
+            try:
+                while not call.done:
+                    self._lead(self._take())
+            finally:
+                self._hand_over()
         if call.error is None:
             return call.written
         if isinstance(call.error, SosieError):
             raise type(call.error)(str(call.error)) from call.error  # several threads may raise what one met
         raise call.error
+
+    def _hand_over(self) -> None:
+        """Let another thread lead, where any waits."""
+        with self._queue:
+            self._led = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].woken.set()
 
     def _take(self) -> list[_Call]:
         """The calls to be committed together: in their order, none with an id of an earlier one."""
@@ -166,10 +186,10 @@ class Live:
             calls.append(call)
         return calls
 
-    def _lead(self, calls: list[_Call]) -> None:
+    def _lead(self, taken: list[_Call]) -> None:
         """Commit calls, and tell each what became of it."""
         try:
-            while calls := [call for call in calls if not call.done]:
+            while calls := [call for call in taken if not call.done]:
                 try:
                     self._prepare(calls)
                     self._commit([call for call in calls if not call.done])
@@ -180,11 +200,14 @@ class Live:
                         if call.deadline <= time.monotonic():
                             call.fail(error)
         except BaseException as error:
-            for call in calls:
+            for call in taken:
                 if not call.done:
                     call.fail(error)
             if not isinstance(error, SosieError):
                 raise
+        finally:
+            for call in taken:
+                call.woken.set()
 
     def _prepare(self, calls: Sequence[_Call]) -> None:
         """Make what vectors are missing, or were made of another state of the store."""

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,7 +29,8 @@ from sosie.store.tidy import drop_leftovers
 from sosie.store.writer import Writer
 
 LOCK, HOLDER, MERGE_LOCK = "write.lock", "writer.json", "merge.lock"
-POLL = 0.01  # seconds between two looks whether another process's lock is free
+TURN = "turn.lock"  # held while waiting for the lock: who just had it waits behind, instead of taking it again
+POLL = 0.003  # seconds between two looks whether another process's lock is free
 TRIES = 5  # a generation can go away between reading the manifest and opening it
 _UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, sqlite3.Error)  # what a missing or cut file raises
 
@@ -226,11 +227,12 @@ class LocalStore:
     @contextmanager
     def locked(self, wait: float = 0.0) -> Iterator[None]:
         """Hold the lock of the one writer; another one is waited for, in seconds. Raises BusyError, naming it."""
-        lock = FileLock(self.folder / LOCK, timeout=wait)
+        lock, turn = FileLock(self.folder / LOCK, timeout=wait), FileLock(self.folder / TURN, timeout=wait)
         holder = self.folder / HOLDER
         with explained(self.folder, "lock it for writing"):
             try:
-                lock.acquire(poll_interval=POLL)
+                with turn.acquire(poll_interval=POLL) if wait else nullcontext():
+                    lock.acquire(poll_interval=POLL)
             except Timeout:
                 raise BusyError(
                     f"store {self.folder}: is being written{_told(holder)}. Wait until it is done."

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from sosie.web.jobs import Job, Jobs
 from sosie.web.problems import Problem
 
 T = TypeVar("T")
+LOOK = 0.5  # seconds between two looks whether a merge pays
 WRITERS = 16  # writes that are made together, and committed together
 
 
@@ -41,6 +43,7 @@ class Shop:
         self.jobs = Jobs(folder)
         self._writers = ThreadPoolExecutor(WRITERS, "sosie-write")
         self._merging = Lock()
+        self._looked = 0.0  # when it was last looked whether a merge pays
         self.ready, self.trouble = False, ""  # whether the index is open, and why it isn't
         self.writing = 0  # writes under way or waiting
         self.inside = 0  # questions being answered or waiting
@@ -87,7 +90,8 @@ class Shop:
             done = await asyncio.get_running_loop().run_in_executor(self._writers, work)
         finally:
             self.writing -= 1
-        if bounded:
+        if bounded and time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
             await asyncio.get_running_loop().run_in_executor(self._writers, self.merge_if_due)
         return done
 
