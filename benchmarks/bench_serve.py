@@ -1,8 +1,9 @@
 """The service beside a plain FastAPI + faiss + SQLite script, on the same cores, asked from a process of its own.
 
-    python benchmarks/bench_serve.py --folder /somewhere/with/10GB [--products 200000] [--only similar,words,…]
+    python benchmarks/bench_serve.py --folder /somewhere/with/20GB [--products 200000] [--only similar,words,…]
 
-Rows: similar, words, photos, writes, overload, import, start. Both servers have as many processes as there are cores;
+Rows: similar, words, photos, writes, overload, import, start. With `--rivals PYTHON`, that of an environment with chromadb,
+pgserver and psycopg, products are imported into Chroma and PostgreSQL with pgvector, too. Both servers have as many processes as there are cores;
 questions are all different, and what was encoded is not kept (`encodings = 0`). The two are asked in turns, several
 times; figures are medians. See serving/ for the script, the shops and the load.
 """
@@ -26,12 +27,13 @@ import numpy as np
 import psutil
 
 from serving import shops
-from synthetic import DIM, SIGNALS, Table, structured
+from synthetic import DIM, SIGNALS, Table, store_of, structured
 
 HERE = Path(__file__).parent
 CORES = os.cpu_count() or 2
 SECONDS, ROUNDS = 8.0, 3
 WRITES = 200  # a second
+RIVALS: Path | None = None  # the Python of an environment with other servers
 
 
 @contextmanager
@@ -275,18 +277,27 @@ def imported(table: Table, folder: Path, size: int) -> None:
         start = time.perf_counter()
         status = fetched(port, "/v1/products:import", "POST", body.read_bytes(), "application/x-ndjson")
         spent = time.perf_counter() - start
-    table.add(
-        f"import of {count:,} with {len(SIGNALS)} × {DIM}",
-        count / spent,
-        "products/s",
-        "≥ 2 × another server",
-        status=status,
-        seconds=spent,
-    )
+    what = f"import of {count:,} with {len(SIGNALS)} × {DIM}"
+    table.add(what, count / spent, "products/s", "–", status=status, seconds=spent)
+    if RIVALS is None:
+        return
+    files = [folder / f"new-{signal}.npy" for signal in SIGNALS]
+    for seed, file in enumerate(files):
+        np.save(file, np.concatenate(list(structured(seed + 10, count))).astype(np.float32))
+    for rival in ("chroma", "pgvector"):
+        home = folder / rival
+        shutil.rmtree(home, ignore_errors=True)
+        command = [str(RIVALS), str(HERE / "serving" / "rivals.py"), rival, str(home), *map(str, files)]
+        told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        shutil.rmtree(home, ignore_errors=True)
+        table.add(
+            f"{what}: beside {rival}, until all are found by an index", told["indexed"] / spent, "×", "≥ 2", **told
+        )
 
 
 def start(table: Table, folder: Path, size: int) -> None:
-    store, _ = shops.vectors_shop(folder, size)
+    size *= 5
+    store = store_of(folder / f"vectors-{size}", size, SIGNALS, structured)
     spent = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -307,7 +318,10 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=200_000)
     parser.add_argument("--only", default=",".join(ROWS))
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
+    parser.add_argument("--rivals", type=Path, help="a Python with chromadb, pgserver and psycopg")
     args = parser.parse_args()
+    global RIVALS
+    RIVALS = args.rivals
     args.folder.mkdir(parents=True, exist_ok=True)
     table = Table()
     for name in args.only.split(","):
