@@ -2,10 +2,10 @@
 
     python benchmarks/bench_serve.py --folder /somewhere/with/20GB [--products 200000] [--only similar,words,…]
 
-Rows: similar, words, photos, writes, overload, import, start. With `--rivals PYTHON`, that of an environment with chromadb,
-pgserver and psycopg, products are imported into Chroma and PostgreSQL with pgvector, too. Both servers have as many processes as there are cores;
-questions are all different, and what was encoded is not kept (`encodings = 0`). The two are asked in turns, several
-times; figures are medians. See serving/ for the script, the shops and the load.
+Rows: similar, words, photos, writes, overload, import, start. With `--rivals PYTHON`, that of an environment with
+chromadb, pgserver and psycopg, products are imported into Chroma and PostgreSQL with pgvector, too. Both servers have
+as many processes as there are cores; questions are all different, and what was encoded is not kept (`encodings = 0`).
+The two are asked in turns, several times; figures are medians. See serving/ for the script, the shops and the load.
 """
 
 import argparse

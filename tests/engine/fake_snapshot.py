@@ -35,7 +35,7 @@ class FakeSnapshot:
         folder.mkdir(parents=True, exist_ok=True)
         self.store = self.folder = folder
         self.version = "1.1"
-        self.delta = SimpleNamespace(grown=self)
+        self.delta = SimpleNamespace(grown=self, removed=(0,))  # any: tests let rows die later
         self.config = config or Config()
         self.records = list(products)
         self.size = len(self.records)

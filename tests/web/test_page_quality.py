@@ -97,6 +97,17 @@ def test_a_report_is_made_by_a_job_and_opened(client):
     assert "script" not in report.headers["content-security-policy"]
 
 
+def test_a_report_on_the_vectors_tells_what_drifted_since_the_state_before(changed):
+    with TestClient(create_app(changed[0], Serving()), base_url="http://localhost") as client:
+        job = client.post("/quality/reports", data={"kind": "health"}, headers=JSON).json()
+        until = time.monotonic() + 120
+        while (told := client.get(f"/v1/jobs/{job['id']}").json())["state"] == "running" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert (told["state"], told["error"]) == ("done", "")
+        assert told["result"]["verdict"] in client.get("/quality", headers=HTML).text
+        assert "rift" in client.get(f"/quality/reports/{told['result']['file']}").text
+
+
 @pytest.mark.parametrize(
     "data", [{"kind": "guess"}, {"kind": "label", "label": "nope"}, {"kind": "label"}, {"kind": "../x"}, {}]
 )

@@ -41,7 +41,7 @@ MARGIN = 1.0  # standard errors of the codes by which the last answer must stand
 MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 _OPENING = Lock()  # many ask at once when a generation is new: one opens it, the others wait
 WORD_ROWS = 2_000  # rows proposed for the words found literally in them
-STEPS = 1_000  # of scores that are counted
+HALVINGS = 7  # of the range of scores, until nearly only those are left
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,10 @@ class Candidates:
             yield from self._proven(sought, few, need)
             yield few, self.scores(sought, few)
             return
-        worded = None if sought.words is None else _by_words(sought.words * living)
+        worded = None
+        if sought.words is not None:
+            whole = allowed is None and len(snapshot.delta.removed) == 0
+            worded = _by_words(sought.words if whole else sought.words * living)
         share = 1.0 if few is None else len(few) / snapshot.size
         depth = int(proposals(need) / share)
         while sought.vectors and depth < max(base // 4, 1):
@@ -253,10 +256,12 @@ class Candidates:
 
 
 def _by_words(words: Vector) -> Rows:
-    """The rows of the best scores, ascending; counted first, since most rows hold but one common word."""
-    steps = (words * np.float32(STEPS / max(float(words.max()), 1e-9))).astype(np.intp)
-    left = np.cumsum(np.bincount(steps, minlength=STEPS + 1)[::-1])[::-1]
-    rows = np.flatnonzero(steps >= max(1, np.flatnonzero(left >= min(WORD_ROWS, left[0]))[-1]))
+    """The rows of the best scores, ascending. Most rows hold but a common word: they are cut off before any sorting."""
+    low, high = np.float32(0), words.max(initial=0)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.count_nonzero(words >= middle) >= WORD_ROWS else (low, middle)
+    rows = np.flatnonzero(words >= low if low > 0 else words)
     return rows[np.sort(best(words[rows], WORD_ROWS))] if len(rows) > WORD_ROWS else rows
 
 

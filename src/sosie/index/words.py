@@ -9,7 +9,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +24,8 @@ BODY = 0.7  # what a word counts that stands only in description, category or at
 TYPO = (1.0, 0.7, 0.5)  # what a word counts that is 0, 1, 2 typos away
 BEGINNING = 0.8  # what a model number counts of which the question gives the beginning
 MOST_ALTERNATIVES = 20
+COMMON = 8  # a word that more than one row in so many holds is added to all rows
+COLUMNS = 64_000_000  # bytes of such words that are kept
 CHUNK = 4_000_000  # postings sorted at a time
 
 Meant = Mapping[str, Sequence[tuple[int, float]]]  # tokens of a question -> words of the vocabulary, what each counts
@@ -104,6 +106,7 @@ class Postings:
     words: tuple[str, ...]  # sorted
     starts: NDArray[np.int64]
     postings: NDArray[np.uint32]  # row * 2 + 1 where the word stands in title, brand or identifiers
+    columns: dict[int, Vector] = field(default_factory=dict, repr=False)  # of common words that were asked for
 
     @classmethod
     def open(cls, folder: Path) -> "Postings":
@@ -132,9 +135,7 @@ class Postings:
             idf = self.idf(alternatives[0][0]) if alternatives else float(np.log1p(self.rows))
             mass += idf
             if len(alternatives) == 1:
-                word, factor = alternatives[0]
-                rows, found = self._found(word, factor * idf)
-                total[rows] += found
+                self._add(total, *alternatives[0], idf)
             elif alternatives:
                 best = np.zeros(self.rows, np.float32)
                 for word, factor in alternatives:
@@ -142,6 +143,26 @@ class Postings:
                     best[rows] = np.maximum(best[rows], found)
                 total += best * np.float32(idf)
         return total / np.float32(mass) if mass else total
+
+    def _add(self, total: Vector, word: int, factor: float, idf: float) -> None:
+        """Add what a word counts to the rows that hold it."""
+        if self.rows and (self.starts[word + 1] - self.starts[word]) * COMMON > self.rows:
+            total += self._column(word) * np.float32(factor * idf)
+        else:
+            rows, found = self._found(word, factor * idf)
+            total[rows] += found
+
+    def _column(self, word: int) -> Vector:
+        """What a word counts in every row; kept, since words that stand in many rows are asked for again and again."""
+        column = self.columns.get(word)
+        if column is None:
+            column = np.zeros(self.rows, np.float32)
+            rows, found = self._found(word, 1.0)
+            column[rows] = found
+            if 4 * self.rows * (len(self.columns) + 1) > COLUMNS:
+                self.columns.clear()
+            self.columns[word] = column
+        return column
 
     def _found(self, word: int, factor: float) -> tuple[Rows, Vector]:
         entries = self.postings[self.starts[word] : self.starts[word + 1]]

@@ -13,7 +13,9 @@ from typing import Any
 from sosie.engine.questions import Answer
 from sosie.errors import QuestionError
 from sosie.evaluate import Truth, evaluate
-from sosie.pages import evaluation_page
+from sosie.evaluate.front import reproduce
+from sosie.evaluate.health import health
+from sosie.pages import evaluation_page, health_page
 from sosie.pages.wording import headline
 from sosie.store import LocalStore, Snapshot
 from sosie.store.files import write_atomic
@@ -32,7 +34,7 @@ SIDES = ("a", "b")
 STATE = "state"  # in addresses, after the name of a side
 HITS = 10
 REPORTS = "reports"  # the folder of the store in which they are kept, beside the jobs that made them
-KINDS = ("own", "pairs", "label")  # what a report judges by: what needs no truth, thumbs, a column
+KINDS = ("own", "pairs", "label", "health")  # judged by what needs no truth, thumbs, a column; or the vectors as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +136,46 @@ def start_report(shop: Shop, kind: str, label: str) -> Job:
     if running := shop.jobs.running("evaluate"):
         raise Problem(409, f"a report is being made since {running.started}; wait until it is done.")
     store = shop.store.folder
-    truth = Truth()
-    if kind == "pairs":
-        truth = Truth(pairs=store / FOLDER / "pairs.csv")
-    elif kind == "label":
-        truth = Truth(labels=(label,))
 
     def work(progress: Progress) -> dict[str, Any]:
-        report = evaluate(shop.store, truth, progress=progress)
-        page = evaluation_page(report)
-        name = blake2b(page.encode(errors="replace"), digest_size=8).hexdigest()
+        made = _healthy(shop, progress) if kind == "health" else _judged(shop, kind, label, progress)
+        content = made.page.encode(errors="replace")
+        name = blake2b(content, digest_size=8).hexdigest()
         (store / REPORTS).mkdir(exist_ok=True)
-        write_atomic(store / REPORTS / f"{name}.html", page.encode(errors="replace"))
-        figures = {measure: figure.value for measure, figure in list(report.metrics.items())[:4]}
-        main = report.metrics.get(report.measure)
-        verdict = "".join(headline(report.measure, main)) if main is not None and report.truth else ""
-        return {"file": name, "verdict": verdict, "figures": figures}
+        write_atomic(store / REPORTS / f"{name}.html", content)
+        return {"file": name, "verdict": made.verdict, "figures": dict(made.figures)}
 
     return shop.jobs.start("evaluate", work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A report, and what is told of it beside."""
+
+    page: str
+    verdict: str
+    figures: Mapping[str, float]
+
+
+def _judged(shop: Shop, kind: str, label: str, progress: Progress) -> _Made:
+    truth = Truth()
+    if kind == "pairs":
+        truth = Truth(pairs=shop.store.folder / FOLDER / "pairs.csv")
+    elif kind == "label":
+        truth = Truth(labels=(label,))
+    report = evaluate(shop.store, truth, progress=progress)
+    main = report.metrics.get(report.measure)
+    verdict = "".join(headline(report.measure, main)) if main is not None and report.truth else ""
+    return _Made(evaluation_page(report), verdict, {name: one.value for name, one in list(report.metrics.items())[:4]})
+
+
+def _healthy(shop: Shop, progress: Progress) -> _Made:
+    """The vectors as such, and what drifted since the generation before, where there is one."""
+    local, snapshot = shop.store.local, shop.store.snapshot
+    earlier = local.earlier()
+    older = local.at(earlier[0]) if earlier else None
+    report = health(snapshot, older, reproduce(snapshot, Truth(), ""), progress)
+    return _Made(health_page(report), report.verdict, {})
 
 
 def report_file(store: Path, name: str) -> Path:
