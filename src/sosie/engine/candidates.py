@@ -40,7 +40,7 @@ BYTES_FROM = 500  # rows that are sooner looked at through their bytes
 MARGIN = 1.0  # standard errors of the codes by which the last answer must stand above the end of the list
 MARGIN_FILTERED = 1.5  # a filter may have left just the rows whose codes flatter them
 _OPENING = Lock()  # many ask at once when a generation is new: one opens it, the others wait
-WORD_ROWS = 2_000  # rows proposed for the words found literally in them
+WORD_ROWS = 1_000  # rows proposed for the words found literally in them
 HALVINGS = 7  # of the range of scores, until nearly only those are left
 
 
