@@ -298,6 +298,32 @@ class TestJudgements:
         task = qrels_task(sosie.open(own_store).snapshot, file, None, TaskOptions())
         assert {query.text for query in task.asked} >= {"red mug"}
 
+    def test_thumbs_on_a_photo_are_judgements_that_evaluate_reads(self, own, own_store):
+        from sosie.evaluate.task import TaskOptions
+        from sosie.evaluate.truth_qrels import qrels_task
+
+        name = own.post("/pictures", content=photo("red"), headers=JSON).json()["picture"]
+        whole, part = f"photos/{name}.jpg", f"photos/{name}-0-0-500-500.jpg"
+        assert own.get(f"/?picture={name}&crop=0,0,500,500", headers=HTML).status_code == 200
+        for key, product, grade in ((whole, "p3", 1), (whole, "p4", 0), (part, "p8", 1)):
+            assert self.say(own, grade, key, product, "photos").status_code == 200
+        found = page(own.get(f"/?picture={name}", headers=HTML))
+        firsts = [one["value"] for one in found.all("input") if one.get("name") == "first"]
+        assert set(firsts) == {whole}
+        file = own_store / "judgements" / "photos.csv"
+        task = qrels_task(sosie.open(own_store).snapshot, file, None, TaskOptions())
+        assert {str(query.image) for query in task.asked} == {str(file.parent / key) for key in (whole, part)}
+        assert own.get("/quality", headers=JSON).json()["judgements"] == {"pairs": 0, "words": 0, "photos": 3}
+        told = own.get(f"/?picture={name}&text=red", headers=HTML).text
+        assert 'name="grade"' not in told  # of a mixture nobody knows what was meant
+
+    @pytest.mark.parametrize(
+        "key", ["photos/nope.jpg", "photos/../manifest.json", f"photos/{'0' * 32}.jpg", f"photos/{'0' * 32}-1.jpg", "x"]
+    )
+    def test_a_photo_that_is_not_kept_is_refused(self, own, own_store, key):
+        assert self.say(own, 1, key, "p3", "photos").status_code == 422
+        assert not (own_store / "judgements").exists()
+
     def test_what_was_said_is_shown(self, own):
         first = own.get("/?like=p0", headers=JSON).json()["hits"][0]["id"]
         self.say(own, 1, "p0", first)

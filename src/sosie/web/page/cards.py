@@ -63,7 +63,7 @@ class Tell:
 
     @classmethod
     def of(cls, hits: Sequence[Hit], words: Words, judged: Judged = NOTHING, text: str = "") -> "Tell":
-        """The scale of some hits, and what was `judged` of such: of pairs, or of the words `text`."""
+        """The scale of some hits, and what was `judged` of such: of pairs, or for words or a photo, named by `text`."""
         return cls(words, page_signals(hits), depth(hits), judged, text)
 
     @property

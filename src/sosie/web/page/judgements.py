@@ -1,7 +1,8 @@
 """What people said of hits, kept in the store as `sosie evaluate` and `sosie train` read it.
 
 `pairs.csv` holds products that were called alike or not, `words.csv` products that were called right or wrong for
-words. A file has one row a judgement; who changes their mind replaces it.
+words, `photos.csv` for photos, which lie in `photos/` beside it. A file has one row a judgement; who changes their mind
+replaces it.
 """
 
 import csv
@@ -15,7 +16,12 @@ from sosie.errors import QuestionError
 from sosie.store.files import explained, write_atomic
 
 FOLDER = "judgements"
-HEADS: Mapping[str, tuple[str, str]] = {"pairs": ("a", "b"), "words": ("query", "product")}
+PHOTOS = "photos"
+HEADS: Mapping[str, tuple[str, str]] = {
+    "pairs": ("a", "b"),
+    "words": ("query", "product"),
+    PHOTOS: ("query", "product"),
+}
 FORMULA = "=+-@\t\r"  # a spreadsheet would run what begins so; readers drop the quote before it
 WAIT = 10.0  # seconds for another process's judgement
 
@@ -45,6 +51,20 @@ def judge(store: Path, kind: str, first: str, second: str, grade: float | None) 
             if grade is not None:
                 judged[key_of(kind, first, second)] = grade
             write_atomic(folder / f"{kind}.csv", as_csv(kind, judged))
+
+
+def keep_photo(store: Path, photo: Path) -> None:
+    """Keep a photo that answers are judged for, beside the judgements. Raises StoreError: disk full."""
+    file = store / FOLDER / photo_key(photo)
+    if not file.is_file():
+        with explained(store, "keep a photo"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, photo.read_bytes())
+
+
+def photo_key(photo: Path) -> str:
+    """What a photo is called in judgements: where it lies beside them."""
+    return f"{PHOTOS}/{photo.name}"
 
 
 def as_csv(kind: str, judged: Judged) -> bytes:

@@ -87,6 +87,15 @@ def asked_file(store: Path, name: str, crop: Crop | None = None) -> Path:
     return asked.find(part) or asked.put(part, _as_jpeg(_cut(open_picture(str(whole)), crop)))
 
 
+def named_file(store: Path, file: str) -> Path:
+    """The picture asked with, or its part, whose file has this name. Raises QuestionError where it is kept no more."""
+    name, *crop = file.removesuffix(".jpg").split("-")
+    numbers = [int(part) for part in crop if part.isascii() and part.isdigit()]
+    if file != f"{'-'.join([name, *map(str, numbers)])}.jpg" or len(numbers) not in (0, 4):
+        raise QuestionError(f"'{file[:100]}' is the name of no picture.")
+    return asked_file(store, name, (numbers[0], numbers[1], numbers[2], numbers[3]) if numbers else None)
+
+
 def _asked(store: Path) -> Kept:
     return kept(store / "cache" / "asked", ASKED_LIMIT)
 

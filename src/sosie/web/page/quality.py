@@ -23,7 +23,7 @@ from sosie.types import Product, Progress, Query
 from sosie.web.jobs import Job
 from sosie.web.page.address import WEIGHT, Asked, read_address
 from sosie.web.page.cards import Card, Tell, Told, card
-from sosie.web.page.judgements import FOLDER, read_judgements
+from sosie.web.page.judgements import FOLDER, HEADS, read_judgements
 from sosie.web.page.search import Slider, rows_of, sliders, weights_of
 from sosie.web.page.words import Words
 from sosie.web.problems import Problem
@@ -34,7 +34,7 @@ SIDES = ("a", "b")
 STATE = "state"  # in addresses, after the name of a side
 HITS = 10
 REPORTS = "reports"  # the folder of the store in which they are kept, beside the jobs that made them
-KINDS = ("own", "pairs", "label", "health")  # judged by what needs no truth, thumbs, a column; or the vectors as such
+KINDS = ("own", *HEADS, "label", "health")  # judged by what needs no truth, thumbs, a column; or the vectors as such
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ class QualityView:
     sides: Sequence[Side]
     both: int  # answers that stand on both sides
     reports: Sequence[Job]
-    pairs: int
-    judged_words: int
+    judged: Mapping[str, int]  # judgements by kind
     columns: Sequence[str]
 
     def as_json(self) -> dict[str, object]:
@@ -94,7 +93,7 @@ class QualityView:
             },
             "states": [{"generation": one.number, "differs": list(one.differs)} for one in self.states],
             "both": self.both,
-            "judgements": {"pairs": self.pairs, "words": self.judged_words},
+            "judgements": dict(self.judged),
             "reports": [job.told() for job in self.reports],
         }
 
@@ -123,8 +122,7 @@ async def quality_view(shop: Shop, pairs: Sequence[tuple[str, str]], words: Word
         sides=[_side(name, sides[name], asked, answers, product, words, there=there[name]) for name in SIDES],
         both=len(_ids(answers["a"]) & _ids(answers["b"])),
         reports=[job for job in shop.jobs.all() if job.kind == "evaluate"][:8],
-        pairs=len(read_judgements(store, "pairs")),
-        judged_words=len(read_judgements(store, "words")),
+        judged={kind: len(read_judgements(store, kind)) for kind in HEADS},
         columns=[name for name in snapshot.columns if snapshot.columns[name].vocabulary][:40],
     )
 
@@ -161,6 +159,8 @@ def _judged(shop: Shop, kind: str, label: str, progress: Progress) -> _Made:
     truth = Truth()
     if kind == "pairs":
         truth = Truth(pairs=shop.store.folder / FOLDER / "pairs.csv")
+    elif kind in HEADS:
+        truth = Truth(qrels=shop.store.folder / FOLDER / f"{kind}.csv")
     elif kind == "label":
         truth = Truth(labels=(label,))
     report = evaluate(shop.store, truth, progress=progress)

@@ -16,8 +16,8 @@ from sosie.web.jobs import Job
 from sosie.web.page import atlas, judging
 from sosie.web.page.address import Asked, read_address
 from sosie.web.page.catalogue import catalogue_view, decided_in, keep_catalogue, start_build, start_check
-from sosie.web.page.judgements import HEADS, as_csv, judge, read_judgements
-from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, smaller
+from sosie.web.page.judgements import HEADS, PHOTOS, as_csv, judge, keep_photo, photo_key, read_judgements
+from sosie.web.page.pictures import WIDTHS, asked_file, keep_asked, named_file, smaller
 from sosie.web.page.product import product_view
 from sosie.web.page.rendering import FOREVER, Page, PageRoute, shop_of, static_file
 from sosie.web.page.search import rows_of, search, weights_of
@@ -64,8 +64,12 @@ async def keep_judgement(request: Request) -> Response:
     kind, first, second, grade = (str(form.get(name, "")).strip() for name in ("kind", "first", "second", "grade"))
     shop = shop_of(request)
     if kind not in HEADS or grade not in ("", "0", "1"):
-        raise QuestionError("a judgement has a kind (pairs or words) and a grade: 1, 0, or none to take it back.")
+        raise QuestionError(f"a judgement has a kind ({', '.join(HEADS)}) and a grade: 1, 0, or none to take it back.")
     rows_of(shop.store.snapshot, (first, second) if kind == "pairs" else (second,))
+    if kind == PHOTOS:
+        photo = await run_in_threadpool(named_file, shop.store.folder, first.removeprefix(f"{PHOTOS}/"))
+        await run_in_threadpool(keep_photo, shop.store.folder, photo)
+        first = photo_key(photo)
     await run_in_threadpool(judge, shop.store.folder, kind, first, second, float(grade) if grade else None)
     page = Page.of(request)
     return page.json({"grade": float(grade) if grade else None}) if page.wants_json else _back(request)

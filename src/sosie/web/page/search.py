@@ -15,7 +15,7 @@ from sosie.web.asking import check_ids
 from sosie.web.page.address import LIMIT, MOST, Asked
 from sosie.web.page.cards import Card, Tell, Told, card, cards
 from sosie.web.page.facets import Narrowed, narrow
-from sosie.web.page.judgements import read_judgements
+from sosie.web.page.judgements import PHOTOS, photo_key, read_judgements
 from sosie.web.page.pictures import asked_file
 from sosie.web.page.words import Words
 from sosie.web.replies import told_hit
@@ -81,6 +81,7 @@ class Search:
     own: Sequence[Hit]  # the hits themselves
     alone: Product | None  # the product asked about, where it is all that is asked
     judgeable: str  # the kind of judgement that the hits can be given, "" for none
+    subject: str  # what they are judged for: a product's id, words, a photo
 
     def as_json(self) -> dict[str, object]:
         """The same as plain values; products to begin with have an id and a title only."""
@@ -113,9 +114,9 @@ async def search(shop: Shop, asked: Asked, words: Words) -> Search:
     products = snapshot.products(rows_of(snapshot, (*asked.like, *asked.unlike)))
     known = {product.id: product for product in products}
     alone = known[asked.like[0]] if _is_one(asked) else None
-    judgeable = "pairs" if alone else "words" if _is_words(asked) else ""
+    judgeable, subject = _judged_for(shop, asked)
     judged = await shop.run(partial(read_judgements, shop.store.folder, judgeable)) if judgeable else {}
-    tell = Tell.of(answer.hits, words, judged, asked.text)
+    tell = Tell.of(answer.hits, words, judged, subject)
     going_on = len(answer.hits) == asked.limit or (asked.filters and len(begin) == asked.limit)
     prices = narrowed.prices
     return Search(
@@ -137,6 +138,7 @@ async def search(shop: Shop, asked: Asked, words: Words) -> Search:
         own=answer.hits,
         alone=alone,
         judgeable=judgeable,
+        subject=subject,
     )
 
 
@@ -173,8 +175,15 @@ def _is_one(asked: Asked) -> bool:
     return len(asked.like) == 1 and not (asked.unlike or asked.text or asked.picture)
 
 
-def _is_words(asked: Asked) -> bool:
-    return bool(asked.text) and not (asked.like or asked.unlike or asked.picture)
+def _judged_for(shop: Shop, asked: Asked) -> tuple[str, str]:
+    """The kind of judgement that answers can be given, and for what; none for mixtures: nobody knows for which part."""
+    if _is_one(asked):
+        return "pairs", asked.like[0]
+    if asked.like or asked.unlike or bool(asked.text) == bool(asked.picture):
+        return "", ""
+    if asked.text:
+        return "words", asked.text
+    return PHOTOS, photo_key(asked_file(shop.store.folder, asked.picture, asked.crop))
 
 
 def _to_begin(snapshot: Snapshot, narrowed: Narrowed, asked: Asked) -> list[Product]:
