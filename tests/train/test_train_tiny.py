@@ -5,6 +5,7 @@ import pytest
 import torch
 from photo_shop import SIDE
 from PIL import Image
+from safetensors.torch import load_file
 from shop_of import shop_of
 from toy_shop import quiet, truth_of
 
@@ -60,6 +61,16 @@ def test_shapes_are_told_apart_on_any_colour(store, name, rate):
     assert report.figures[0].trained.value > 0.8
     encoder = load_encoder(report.model)
     assert encoder.signal == "image"
+
+
+def test_without_labels_the_weights_of_the_last_epoch_are_kept(store):
+    """Products are found again by themselves from the first epoch on: that says nothing of what was learnt."""
+    recipe = recipe_of("vae", epochs=5)
+    report = train(store, truth_of(), recipe, TrainOptions("last", activate=False), quiet)
+    weights = load_file(report.model / "weights.safetensors")
+    counted = {int(value) for name, value in weights.items() if name.endswith("num_batches_tracked")}
+    assert counted == {5 * -(-report.products // 32)}
+    assert [set(line) for line in report.epochs] == [{"epoch", "loss", "seconds"}] * 5
 
 
 def test_an_autoencoder_makes_pictures_again(store, tmp_path):

@@ -38,6 +38,8 @@ def course_of(lesson: Lesson, material: Material, recipe: Recipe, run: Path, key
         return teaching.mined(embed(first[among]), among, recipe.mining, epoch)
 
     judge = lesson.judge
+    if isinstance(judge, LookJudge) and recipe.rebuild:
+        judge = None  # what only is to be made again is found again from the first epoch on
 
     def judged(embed: Embed) -> float:
         assert judge is not None

@@ -271,11 +271,11 @@ class _Watch(Callback):
         return trainer.strategy.broadcast(figure)
 
     def _judged(self, figure: float) -> None:
-        if self.best is None or figure > self.best:
-            self.best, self.fruitless = figure, 0
+        better = self.best is None or figure > self.best
+        self.fruitless = 0 if better else self.fruitless + 1
+        if better or figure == self.best:  # of equals the later one has learnt more
+            self.best = figure
             self.kept = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
-        else:
-            self.fruitless += 1
 
     def _embed(self, items: Rows, inputs: Inputs | None = None) -> Matrix:
         return embed(self.network, inputs or self.course.inputs, items)
