@@ -109,7 +109,7 @@ def plain(folder: Path, ready: str, opened: str = "") -> Iterator[tuple[int, sub
             "PLAIN_FOLDER": str(folder),
             "PLAIN_THREADS": threads,
             "PLAIN_OPEN": opened,
-            "OMP_NUM_THREADS": "1",  # faiss would start threads for each of 40 questions at once: 40 times slower
+            "OMP_NUM_THREADS": "1",  # 40 questions at once need no threads each
         },
     ) as server:
         yield port, server
