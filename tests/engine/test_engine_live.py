@@ -80,6 +80,18 @@ def test_a_product_is_found_at_once_and_by_others(store):
     assert "new" not in {hit.product.id for hit in store.search(text="velvet armchair", limit=30)}
 
 
+@pytest.mark.parametrize("years", [-30, 30])
+def test_a_clock_that_jumps_hides_no_write(store, years):
+    other = sosie.open(store.folder)
+    assert "late" not in other
+    Live(store).put([Product("late", title="velvet lamp")])
+    there = time.time() + years * 365 * 86_400
+    os.utime(store.folder / "manifest.json", (there, there))
+    assert "late" in other
+    Live(store).remove(["late"])
+    assert "late" not in other
+
+
 def test_it_is_written_as_a_build_writes_it(built, store, tmp_path):
     """The same change through a file and through the store: equal records, groups and vectors."""
     other = tmp_path / "other"
