@@ -91,22 +91,33 @@ class Maps:
 
 
 class Vectors:
-    """Raw vectors of frozen encoders, a row of zeros where a product lacks the signal."""
+    """Raw vectors of frozen encoders, a row of zeros where a product lacks the signal.
 
-    def __init__(self, matrices: Mapping[str, Matrix]) -> None:
-        self.matrices = matrices
+    `drawn` are those of the same texts drawn anew, some of the signals each: a text is learnt from as one of them.
+    """
+
+    def __init__(self, matrices: Mapping[str, Matrix], drawn: Sequence[Mapping[str, Matrix]] = ()) -> None:
+        self.matrices, self._drawn = matrices, drawn
 
     def fetch(self, items: Rows) -> Tensors:
-        """Rows of each signal."""
-        return {"vectors": {signal: torch.from_numpy(matrix[items]) for signal, matrix in self.matrices.items()}}
+        """Rows of each signal, and their numbers."""
+        vectors = {signal: torch.from_numpy(matrix[items]) for signal, matrix in self.matrices.items()}
+        return {"vectors": vectors, "items": torch.from_numpy(items)}
 
     def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
-        """As they are: what is random about them is up to the network."""
-        return dict(fetched)
+        """Each text as it is, or as one of those drawn of it; what else is random is up to the network."""
+        read, items = self.plain(fetched), fetched["items"].cpu()
+        chosen = torch.randint(len(self._drawn) + 1, (len(items),), generator=generator)
+        for at, drawn in enumerate(self._drawn):
+            there = chosen == at
+            for signal, matrix in drawn.items():
+                other = torch.from_numpy(matrix[items.numpy()]).to(read["vectors"][signal])
+                read["vectors"][signal] = torch.where(there[:, None].to(other.device), other, read["vectors"][signal])
+        return read
 
     def plain(self, fetched: Tensors) -> Tensors:
         """As they are."""
-        return dict(fetched)
+        return {"vectors": dict(fetched["vectors"])}
 
 
 class OneSide:

@@ -19,8 +19,12 @@ from sosie.train.lesson import BATCH, Lesson
 from sosie.train.recipe import Recipe
 from sosie.train.text_networks import begin_vocabulary, longest_of
 from sosie.train.tokens import Texts
-from sosie.train.words import Text, text_of
-from sosie.types import Encoder, Mask, Matrix, Progress, Rows
+from sosie.train.words import Text, WordChanges, changed, text_of
+from sosie.types import Encoder, Mask, Matrix, Product, Progress, Rows
+
+DRAWN = frozenset({"text", "words"})  # signals of what is read of a product, which a recipe can draw anew
+DRAWS = 8  # of each text, at most
+ENOUGH = 50_000  # texts drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,7 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
     match recipe.sees:
         case "vectors":
             parts = {signal: load_encoder(snapshot.encoder_folder(signal)) for signal in recipe.signals}
-            inputs, good = _vectors(store, snapshot, rows, parts, progress)
+            inputs, good = _vectors(store, snapshot, rows, parts, recipe, progress)
             signals = recipe.signals
         case "pictures":
             shown = _shown(snapshot, rows, lesson, recipe.photos)
@@ -111,20 +115,48 @@ def _shown(snapshot: Snapshot, rows: Rows, lesson: Lesson, most: int) -> _Shown:
 
 
 def _vectors(
-    store: Store, snapshot: Snapshot, rows: Rows, parts: Mapping[str, Encoder], progress: Progress
+    store: Store, snapshot: Snapshot, rows: Rows, parts: Mapping[str, Encoder], recipe: Recipe, progress: Progress
 ) -> tuple[Vectors, Mask]:
     matrices: dict[str, Matrix] = {
         signal: vectors_of(encoder, snapshot, rows, store.cache, progress) for signal, encoder in parts.items()
     }
     good: Mask = np.any([matrix.any(axis=1) for matrix in matrices.values()], axis=0)
-    return Vectors(matrices), good
+    return Vectors(matrices, _drawn(snapshot, rows, parts, recipe, progress)), good
 
 
-def _texts(snapshot: Snapshot, rows: Rows, learnt: int, recipe: Recipe, vocabulary: Path) -> tuple[Texts, Mask]:
+def _drawn(
+    snapshot: Snapshot, rows: Rows, parts: Mapping[str, Encoder], recipe: Recipe, progress: Progress
+) -> list[dict[str, Matrix]]:
+    """Vectors of the products' texts as a recipe draws them, several times: many times where they are few."""
+    readers = {signal: encoder for signal, encoder in parts.items() if signal in DRAWN}
+    if recipe.words == WordChanges() or not readers:
+        return []
+    texts = _read(snapshot, rows)
+    draws = min(max(ENOUGH // max(len(texts), 1), 1), DRAWS)
+    made: list[dict[str, Matrix]] = []
+    for draw in range(draws):
+        generator = np.random.default_rng([recipe.seed, draw, 2])
+        said = [Product(str(at), title=text) for at, text in enumerate(changed(texts, recipe.words, generator))]
+        vectors = {signal: np.zeros((len(said), encoder.dim), np.float32) for signal, encoder in readers.items()}
+        for start in range(0, len(said), BATCH):
+            part = said[start : start + BATCH]
+            for signal, encoder in readers.items():
+                vectors[signal][start : start + len(part)] = encoder.encode(part)
+            progress("reading texts drawn anew", draw * len(said) + start + len(part), draws * len(said))
+        made.append(vectors)
+    return made
+
+
+def _read(snapshot: Snapshot, rows: Rows) -> list[Text]:
     texts: list[Text] = []
     for start in range(0, len(rows), BATCH):
         products = snapshot.products(rows[start : start + BATCH])
         texts += [text_of(product.title, product_text(product)) for product in products]
+    return texts
+
+
+def _texts(snapshot: Snapshot, rows: Rows, learnt: int, recipe: Recipe, vocabulary: Path) -> tuple[Texts, Mask]:
+    texts = _read(snapshot, rows)
     begin_vocabulary(recipe, [text.whole for text in texts[:learnt]], vocabulary)
     inputs = Texts(texts, vocabulary, recipe.words, longest_of(recipe))
     return inputs, inputs.good

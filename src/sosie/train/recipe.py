@@ -238,13 +238,14 @@ RECIPES: dict[str, Recipe] = {
         network="two-towers",
         alike=0.0,
         towers=1.0,
-        loss=LossSettings(name="info-nce"),
-        epochs=60,
+        loss=LossSettings(name="info-nce", temperature=0.1),
+        words=WordChanges(drop=0.4),  # questions say less than titles do
+        options={"dropout": 0.4},
+        epochs=20,
         batch=512,
         rate=1e-3,
         decay=1e-2,
         average=0.99,
-        patience=15,
     ),
     # Small networks of words, from scratch: minutes for some thousand titles.
     "text-cnn": Recipe(
