@@ -68,6 +68,7 @@ TRUTH = truth_of(labels=("kind",), split="split")
 def test_what_counts_is_learnt_and_used(store, transformer, name):
     report = train(store, TRUTH, recipe_of(name, transformer), TrainOptions("kinds"), quiet)
     (figure,) = report.figures
+    assert report.before == "words"  # the store has no signal "text": it stands beside what there is
     assert figure.trained.value > 0.8
     assert report.export > 0.999
     assert report.active

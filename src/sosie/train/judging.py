@@ -97,7 +97,7 @@ class TaskJudge:
         found = []
         for task, trained in zip(self.tasks, self.values(vectors), strict=True):
             system = _before(snapshot, task, signals)
-            before = values_of(system, task, [self.measure])[0][self.measure] if system else np.zeros(task.size)
+            before = values_of(system, task, [self.measure])[0][self.measure]
             less, p = paired(before, trained, task.clusters)
             both = interval(trained, task.clusters), interval(before, task.clusters)
             found.append(Beside(task.name, self.measure, *both, less, p))
@@ -134,7 +134,7 @@ class PairJudge:
         """Intervals and p by clusters of pairs that hang together."""
         task, a, b = as_questions(self.pairs)
         system = _before(snapshot, task, signals)
-        frozen = np.zeros(len(a)) if system is None else (pair_scores(system, a, b) + pair_scores(system, b, a)) / 2
+        frozen = (pair_scores(system, a, b) + pair_scores(system, b, a)) / 2
         clusters, _ = dependent(self.pairs, np.arange(len(a)))
         trained, before = (_said(scores) for scores in (self._cosines(vectors), frozen))
         less, p = difference(AP, before, trained, self.alike, clusters)
@@ -195,12 +195,9 @@ def _liked(snapshot: Snapshot, task: Task) -> tuple[Rows, Rows]:
     return np.repeat(np.arange(task.size), [len(liked) for liked in rows]), np.concatenate(rows)
 
 
-def _before(snapshot: Snapshot, task: Task, signals: Sequence[str]) -> System | None:
-    """What the store's own signals answer, at their weights; None where it has none of them."""
-    there = [signal for signal in snapshot.signals if signal in signals]
-    if not there:
-        return None
-    weights = {signal: weight if signal in there else 0.0 for signal, weight in snapshot.weights.items()}
+def _before(snapshot: Snapshot, task: Task, signals: Sequence[str]) -> System:
+    """What some of the store's own signals answer, at their weights."""
+    weights = {signal: weight if signal in signals else 0.0 for signal, weight in snapshot.weights.items()}
     return fused(ask(snapshot, task, _no_encoder), weights)
 
 

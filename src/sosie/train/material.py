@@ -36,7 +36,7 @@ class Material:
     good: Mask  # (items,) that have what the network reads
     inputs: Inputs
     parts: Mapping[str, Encoder]  # frozen encoders whose vectors it reads
-    signals: tuple[str, ...]  # that the trained encoder stands beside
+    signals: tuple[str, ...]  # that the trained encoder stands beside; all, where the store has none of its own
     notes: tuple[str, ...]
     taught: Matrix | None  # (items, any) what a teacher made of them, as a store compares it; zeros = nothing
     looks: Rows  # (looks of the judge,) items that show those products again; -1 where there is no other photo
@@ -83,7 +83,8 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
         raise TrainingError(f"only {learnt} of the {len(lesson.rows):,} products to learn from have {recipe.sees}.")
     if learnt < len(lesson.rows):
         notes.append(f"{len(lesson.rows) - learnt:,} products to learn from have no {recipe.sees} and are left out.")
-    return Material(rows, product, good, inputs, parts, signals, tuple(notes), taught, looks)
+    beside = tuple(signal for signal in signals if signal in snapshot.signals) or snapshot.signals
+    return Material(rows, product, good, inputs, parts, beside, tuple(notes), taught, looks)
 
 
 class _Shown(NamedTuple):
