@@ -56,11 +56,14 @@ class Pictures:
         return {"pixels": torch.from_numpy(self._pixels[items])}
 
     def learning(self, fetched: Tensors, epoch: int, generator: Generator) -> Tensors:
-        """Augmented, at the size of the epoch; as they are, where they settle."""
-        size, pixels = self._recipe.size_at(epoch), fetched["pixels"]
+        """Augmented, at the size of the epoch; where they settle, as the trained encoder will see them.
+
+        Random crops show things larger than they will be (Touvron et al., "Fixing the train-test resolution", 2019).
+        """
         if epoch >= self._recipe.augmented:
-            return {"pixels": plain(pixels, size)}
-        return {"pixels": augment_pictures(pixels, size, self._recipe.augmentation, generator)}
+            return self.plain(fetched)
+        size = self._recipe.size_at(epoch)
+        return {"pixels": augment_pictures(fetched["pixels"], size, self._recipe.augmentation, generator)}
 
     def plain(self, fetched: Tensors) -> Tensors:
         """Resized, at the final size."""

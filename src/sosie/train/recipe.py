@@ -68,7 +68,7 @@ class Recipe(Settings):
     mining: MiningSettings | None = None  # hard negatives in every batch, of which they are half; None = none
     memory: Annotated[int, Field(ge=0)] = 0  # embeddings of the last steps that are compared with, too
     augmentation: Augmentation = NONE
-    settle: Annotated[int, Field(ge=0)] = 0  # last epochs, in which pictures are as they are; none where `views` learn
+    settle: Share = 0.0  # of the epochs, the last: no augmentation, and pictures of the final size; not of `views`
     clusters: ClusterSettings | None = None  # that are found, learnt, and found again; labels then only judge
 
     photos: Annotated[int, Field(ge=1, le=64)] = 4  # of each product, at most, that are learnt from as alike
@@ -116,7 +116,7 @@ class Recipe(Settings):
     @property
     def augmented(self) -> int:
         """Epochs in which pictures are drawn anew, from the first on."""
-        return self.epochs if self.views else max(self.epochs - self.settle, 0)
+        return self.epochs if self.views else self.epochs - round(self.settle * self.epochs)
 
     def size_at(self, epoch: int) -> int:
         """Pixels a side of an epoch's pictures."""
@@ -146,6 +146,7 @@ RECIPES: dict[str, Recipe] = {
         freeze=11,
         loss=LossSettings(name="cosface", margin=0.35, temperature=0.04),
         augmentation=STANDARD.model_copy(update={"rotate": 15.0, "erase": 0.3}),
+        settle=0.25,
         sizes=(192,),
         size=224,
         epochs=16,
@@ -176,7 +177,7 @@ RECIPES: dict[str, Recipe] = {
         network="residual",
         loss=LossSettings(name="cosface", margin=0.35, temperature=1 / 16),
         augmentation=TINY.model_copy(update={"padding": 0.07}),
-        settle=4,
+        settle=1 / 3,
         whiten=True,
         sizes=(28,),
         epochs=12,
