@@ -73,7 +73,7 @@ def course(folder, recipe=RECIPE, loss="supcon", key="data"):
         judge=lambda embed: right(embed(np.arange(ITEMS))),
         measure="hit@1",
         folder=folder,
-        key={"products": key, "recipe": "r"},
+        key={"catalogue": key, "recipe": "r"},
     )
 
 
@@ -136,7 +136,7 @@ def test_within_an_epoch_too(tmp_path, monkeypatch):
 
 def test_a_run_of_other_data_is_refused(tmp_path):
     fit(Network(), course(tmp_path), silent)
-    with pytest.raises(TrainingError, match="another products"):
+    with pytest.raises(TrainingError, match="another catalogue;"):
         fit(Network(), course(tmp_path, key="other"), silent)
 
 

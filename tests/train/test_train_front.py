@@ -33,14 +33,15 @@ def test_it_is_a_function_before_and_after_the_room_was_imported(store):
         )
         assert report.model == store.folder / "models" / name
         assert [line["epoch"] for line in report.epochs] == [1, 2]
-    assert any(stage.startswith("epoch 2 of 2") for stage in told)
+    last = [stage for stage in told if stage.startswith("training: epoch 2 of 2")][-1]
+    assert last.startswith(f"training: epoch 2 of 2, loss {report.epochs[-1]['loss']:.3f}, best hit@1 ")
     assert not report.active
 
 
 def test_a_folder_and_a_recipe_file_will_do(store, tmp_path):
     (tmp_path / "mine.toml").write_text('base = "head"\nsignals = ["words"]\nbatch = 48\n[loss]\nname = "info-nce"\n')
     report = sosie.train(
-        store.folder, ["kind"], split="split", recipe=tmp_path / "mine.toml", settings={"epochs": 1, "dim": 8}
+        store.folder, ["kind"], split="split", recipe=tmp_path / "mine.toml", settings={"dim": 8}, epochs=1
     )
     assert report.model.name == "mine"
     assert report.recipe["loss"]["name"] == "info-nce"

@@ -1,6 +1,7 @@
 """`train` as a whole: from a store to a model that is in use."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,39 @@ def test_minutes_that_are_too_few_for_all_epochs(store, unwritten):
     notes, epochs = unwritten(store, minutes=1e-4)
     assert epochs < RECIPE.epochs
     assert any("fit into 0.0001 minutes" in note for note in notes)
+
+
+def test_minutes_are_for_one_process(store):
+    with pytest.raises(TrainingError, match="minutes are for one process"):
+        train(store, TRUTH, RECIPE, TrainOptions("kinds", minutes=1.0, processes=2))
+
+
+def test_what_a_run_goes_on_with_is_known_by_its_content(store, tmp_path):
+    """A truth that lies elsewhere is the same; one that was changed where it lies, or a model to start from, is not."""
+    ids = ["a,b,grade", "p00000,p00006,1", "p00001,p00007,1", "p00002,p00003,0", "p00004,p00010,1"]
+    here, there, changed = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
+    for file, lines in ((here, ids), (there, ids), (changed, ids[:-1])):
+        file.write_text("\n".join(lines))
+
+    def key(truth, recipe=RECIPE, name="run"):
+        return prepared(store, truth, recipe, tmp_path / name, toy_shop.quiet).key
+
+    def other(a, b):
+        return [name for name in a if a[name] != b[name]]
+
+    assert key(Truth(pairs=here)) == key(Truth(pairs=there))
+    assert other(key(Truth(pairs=here)), key(Truth(pairs=changed))) == ["truth"]
+    assert other(key(TRUTH), key(Truth(("kind",)))) == ["truth"]  # the split
+    assert other(key(TRUTH), key(TRUTH, RECIPE.model_copy(update={"rate": 1e-4}))) == ["recipe"]
+
+    begun = []
+    for at, seed in enumerate((1, 2)):
+        recipe = RECIPE.model_copy(update={"epochs": 1, "seed": seed})
+        model = train(store, TRUTH, recipe, TrainOptions("first", activate=False)).model
+        begun.append(key(TRUTH, RECIPE.model_copy(update={"start": str(model)}), f"from-{at}"))
+        shutil.rmtree(model)
+        shutil.rmtree(store.folder / "training" / "first")
+    assert other(*begun) == ["start"]
 
 
 def test_two_processes_train_together(store):

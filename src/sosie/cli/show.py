@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -253,7 +261,10 @@ def write_page(file: Path, page: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """A bar a stage on stderr; plain lines every few seconds where stderr is not a terminal."""
+    """A bar a stage on stderr, and a line for each step that a stage tells; lines alone where it is no terminal.
+
+    What a stage tells stands behind a colon, the step first: "training: epoch 3 of 16, loss 2.310".
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", table_column=None),
@@ -262,14 +273,41 @@ def progress() -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
+        steps = _Steps()
 
         def report(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+            name = stage.partition(": ")[0]
+            if name not in tasks:
+                tasks[name] = bars.add_task(stage, total=total)
+            bars.update(tasks[name], completed=done, total=total, description=stage)
+            for line in steps.ended(stage, done == total):
+                err.print(line, highlight=False)
 
         yield report
+
+
+class _Steps:
+    """Steps that stages tell: what was told last of each is a line, once the next begins or all is done."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}  # by the name of the stage
+
+    def ended(self, stage: str, done: bool) -> list[str]:
+        """Lines for what has ended by what a stage tells now."""
+        name, _, told = stage.partition(": ")
+        if not told:
+            return []
+        before = self._last.pop(name, stage)
+        lines = [before] if _step(before) != _step(stage) else []
+        if done:
+            return [*lines, stage]
+        self._last[name] = stage
+        return lines
+
+
+def _step(stage: str) -> str:
+    return stage.partition(", ")[0]
 
 
 def _plain(text: str) -> str:

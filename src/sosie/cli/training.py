@@ -71,10 +71,9 @@ def train(
     from sosie.train import needed
 
     try:
-        from sosie.train.recipe import changed, chosen_recipe, fitting, suited
+        from sosie.train.choosing import choose
         from sosie.train.run import TrainOptions
         from sosie.train.run import train as train_on
-        from sosie.train.transfer import recipe_of
     except ModuleNotFoundError as error:
         raise needed(error) from error
 
@@ -82,12 +81,7 @@ def train(
     options_of = TaskOptions(split=split, kinds=tuple(kind), at=at)
     truth = Truth(tuple(label), pairs=pairs, links=links, events=events, options=options_of)
     settings = _settings(set_, epochs) | ({"start": str(start)} if start else {}) | ({"shots": shots} if shots else {})
-    if start and not recipe:
-        named, why, base = start.name, f"as {start} was trained", fitting(recipe_of(start), truth)
-    else:
-        named, why = (recipe, "as told") if recipe else chosen_recipe(opened.snapshot, truth)
-        base = suited(named, truth)
-    wanted = changed(base, settings, "--set")
+    named, why, wanted = choose(opened.snapshot, truth, recipe, settings, "--set")
     if preview is not None:
         from sosie.pages import preview_page
         from sosie.train.preview import preview as preview_of
@@ -134,14 +128,14 @@ def search(store: "Store", truth: "Truth", recipe: str, out: Path, minutes: floa
     from sosie.train import needed
 
     try:
-        from sosie.train.recipe import chosen_recipe, suited
+        from sosie.train.choosing import choose
         from sosie.train.search import search as search_for
     except ModuleNotFoundError as error:
         raise needed(error) from error
 
-    named = recipe or chosen_recipe(store.snapshot, truth)[0]
+    named, _, wanted = choose(store.snapshot, truth, recipe)
     with show.progress() as progress:
-        found = search_for(store, truth, suited(named, truth), out, minutes, progress)
+        found = search_for(store, truth, wanted, out, minutes, progress)
     if as_json:
         show.print_json(found.as_json())
     else:

@@ -7,7 +7,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,7 +55,7 @@ class Course:
     judge: Callable[[Embed], float] | None
     measure: str
     folder: Path  # of the run: checkpoint, epochs.csv
-    key: Mapping[str, str]  # what may not change where a run is gone on with: data, recipe
+    key: Mapping[str, str]  # what may not change where a run is gone on with: catalogue, recipe
     mine: Callable[[Embed, int], Rows] | None = None  # what goes with each batch, after an epoch; None = nothing
     from_start: bool = True  # what it begins with is judged, too; False where that could be best without any use
 
@@ -84,6 +84,7 @@ def fit(
     Raises TrainingError: the folder's run is of other data or another recipe, a loss is no number, the disk is full.
     """
     recipe = course.recipe
+    course = replace(course, key={**course.key, "number of processes": str(processes)})
     _quiet()
     seed_everything(recipe.seed, verbose=False)
     ends = np.cumsum([len(shard(course.batches(epoch), 0, processes)) for epoch in range(recipe.epochs)]).tolist()
@@ -206,12 +207,13 @@ class _Watch(Callback):
         self.losses.append(float(outputs["loss"]))
         if self.average is not None:
             self.average.update_parameters(self.learner.network)
-        self._tell(batch.epoch)
         if self.step == self.ends[batch.epoch]:
             self.seconds += time.perf_counter() - self._began
             self._end_of_epoch(trainer, batch.epoch)
             self._began = time.perf_counter()
-        elif time.monotonic() - self._saved > KEEP_EVERY:
+            return
+        self._tell(batch.epoch, float(np.mean(self.losses)))
+        if time.monotonic() - self._saved > KEEP_EVERY:
             self._save(trainer)
 
     def rescue(self) -> None:
@@ -237,10 +239,10 @@ class _Watch(Callback):
             leader=self.leader,
         )
 
-    def _tell(self, epoch: int) -> None:
-        told = f"epoch {epoch + 1} of {self.course.recipe.epochs}, loss {np.mean(self.losses):.3f}"
+    def _tell(self, epoch: int, loss: float) -> None:
+        told = f"training: epoch {epoch + 1} of {self.course.recipe.epochs}, loss {loss:.3f}"
         if self.best is not None:
-            told += f", {self.course.measure} {self.best:.3f}"
+            told += f", best {self.course.measure} {self.best:.3f}"
         self.progress(told, self.step, self.ends[-1])
 
     def _end_of_epoch(self, trainer: Trainer, epoch: int) -> None:
@@ -260,6 +262,7 @@ class _Watch(Callback):
         if recipe.patience and self.fruitless >= recipe.patience:
             self.stopped = f"{self.fruitless} validations in a row were no better"
             trainer.should_stop = True
+        self._tell(epoch, line["loss"])
         if self.course.mine is not None and recipe.mining is not None and (epoch + 1) % recipe.mining.every == 0:
             mined = self.course.mine(self._embed, epoch) if trainer.is_global_zero else None
             self.mined = torch.from_numpy(trainer.strategy.broadcast(mined))

@@ -10,10 +10,9 @@ from sosie.evaluate.front import Truth
 from sosie.evaluate.history import LAST
 from sosie.evaluate.task import TaskOptions
 from sosie.train import run
-from sosie.train.recipe import changed, chosen_recipe, fitting, suited
+from sosie.train.choosing import choose
 from sosie.train.report import TrainReport
 from sosie.train.run import TrainOptions
-from sosie.train.transfer import recipe_of
 from sosie.types import Progress
 
 
@@ -26,36 +25,44 @@ def train(
     pairs: str | Path | None = None,
     links: str | Path | None = None,
     events: str | Path | None = None,
-    kinds: Sequence[str] = (),
+    kind: str | Sequence[str] = (),
     at: str = LAST,
     split: str = "",
+    epochs: int = 0,
+    start: str | Path = "",
+    shots: int = 0,
     name: str = "",
+    activate: bool = True,
+    minutes: float = 0.0,
+    processes: int = 1,
+    wandb: bool = False,
+    also: Sequence[str] = (),
     progress: Progress = silent,
-    **options: Any,  # noqa: ANN401 - as the fields of TrainOptions say
 ) -> TrainReport:
     """Learn from a store's products what alike means, by labels, pairs, links, events or nothing, and use it.
 
     `recipe` is a name or a TOML file, chosen by the data where it is left out; `settings` change some of it, such as
-    {"epochs": 3, "loss": {"name": "arcface"}}; with "start" and no recipe a trained model goes on as it was trained.
-    `options` are fields of `TrainOptions`: activate, minutes, …. Raises TrainingError, TruthError, EncoderError,
-    StoreError; then the store is as it was before.
+    {"loss": {"name": "arcface"}}; with `start` and no recipe a trained model goes on as it was trained. The others are
+    what the options of the same name are on the command line; 0 leaves `epochs`, `shots` and `minutes` to the recipe.
+    Raises TrainingError, TruthError, EncoderError, StoreError; then the store is as it was before.
     """
     opened = store if isinstance(store, Store) else Store(Path(store))
     truth = Truth(
-        (label,) if isinstance(label, str) else tuple(label),
+        _several(label),
         pairs=_file(pairs),
         links=_file(links),
         events=_file(events),
-        options=TaskOptions(split=split, kinds=tuple(kinds), at=at),
+        options=TaskOptions(split=split, kinds=_several(kind), at=at),
     )
-    values = dict(settings or {})
-    if "start" in values and not recipe:
-        named, base = Path(values["start"]).name, fitting(recipe_of(Path(values["start"])), truth)
-    else:
-        named = str(recipe) or chosen_recipe(opened.snapshot, truth)[0]
-        base = suited(named, truth)
-    wanted = changed(base, values, "settings")
-    return run.train(opened, truth, wanted, TrainOptions(name or Path(named).stem, **options), progress)
+    given = {"epochs": epochs, "start": str(start), "shots": shots}
+    values = dict(settings or {}) | {key: value for key, value in given.items() if value}
+    taken = choose(opened.snapshot, truth, str(recipe), values, "settings")
+    options = TrainOptions(name or Path(taken.name).stem, activate, minutes, processes, wandb, tuple(also))
+    return run.train(opened, truth, taken.recipe, options, progress)
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _file(given: str | Path | None) -> Path | None:

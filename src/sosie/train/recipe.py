@@ -377,10 +377,3 @@ def changed(recipe: Recipe, values: dict[str, object], source: str) -> Recipe:
     except ValidationError as error:
         told = [f"{source}: {explain(Recipe, e['loc'], e['type'], e['msg'])}" for e in error.errors()]
         raise TrainingError("\n".join(told)) from error
-
-
-def chosen_recipe(snapshot: Snapshot, truth: Truth) -> tuple[str, str]:
-    """The name of the recipe that suits what a store has, and why."""
-    if "image" in snapshot.signals:
-        return "pictures", "the products have pictures"
-    return "text-cnn", "the products have no pictures"

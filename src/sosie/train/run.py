@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -99,6 +99,8 @@ def train(
     stood. Raises TrainingError, TruthError, EncoderError, StoreError; then the store is as it was before.
     """
     started = time.perf_counter()
+    if options.minutes and options.processes > 1:
+        raise TrainingError("minutes are for one process, which times its steps before; with several, give epochs.")
     if _follows():
         progress = silent
     others = [also_of(one) for one in options.also]
@@ -150,7 +152,7 @@ def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress:
         keep_start_vocabulary(recipe, folder / VOCABULARY)
     material = gather(store, snapshot, lesson, recipe, folder, progress)
     told = reproduce(snapshot, truth, command)
-    key = {"products": told["products"], "recipe": _key(recipe, truth)}
+    key = _key(truth, recipe, material, told)
     return Run(recipe, snapshot, lesson, material, folder, key, told)
 
 
@@ -232,6 +234,15 @@ def _begun(folder: Path) -> dict[str, int]:
     return {} if state is None else dict(state["size"])
 
 
-def _key(recipe: Recipe, truth: Truth) -> str:
-    told = f"{recipe.model_dump_json()} {truth}"
-    return blake2b(told.encode(), digest_size=8).hexdigest()
+def _key(truth: Truth, recipe: Recipe, material: Material, told: Mapping[str, str]) -> dict[str, str]:
+    """What may not change where a run is gone on with, by its content: a file may lie elsewhere by then."""
+    files = [told.get(file.name, "") for file in (truth.file, truth.queries) if file is not None]
+    parts = {signal: encoder.fingerprint for signal, encoder in material.parts.items()}
+    return {
+        "catalogue": told["products"],
+        "truth": f"{list(truth.labels)} {truth.options} {files}",
+        "recipe": blake2b(recipe.model_dump_json().encode(), digest_size=8).hexdigest(),
+        "set of encoders": f"{parts}",
+        "start": load_encoder(Path(recipe.start)).fingerprint if recipe.start else "",
+        "teacher": "" if material.taught is None else blake2b(material.taught.data, digest_size=8).hexdigest(),
+    }

@@ -67,7 +67,7 @@ def search(
         network, course = run.set_up(run.recipe)
         if course.judge is None:
             raise TrainingError(
-                "nothing judges this training, so nothing can be searched: give a label, pairs or links."
+                "nothing judges this training, so nothing can be searched: give a label, links or events."
             )
         epochs = epochs_within(network, course, minutes / AIMED, progress)
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=recipe.seed))
@@ -105,12 +105,17 @@ def _drawn(trial: optuna.Trial, recipe: Recipe) -> Recipe:
     name = trial.suggest_categorical("loss", losses)
     changes: dict[str, object] = {
         "rate": trial.suggest_float("rate", recipe.rate / WIDE, recipe.rate * WIDE, log=True),
-        "loss": recipe.loss if name == recipe.loss.name else LossSettings.model_validate({"name": name}),
+        "loss": _loss(recipe, name),
         "batch": max(2, round(recipe.batch * 2.0 ** trial.suggest_int("batch", -1, 1))),
     }
     if recipe.sizes and trial.suggest_categorical("smaller", [False, True]):
         changes["sizes"] = tuple(max(8, round(SMALLER * size)) for size in recipe.sizes)
     return recipe.model_copy(update=changes)
+
+
+def _loss(recipe: Recipe, name: str) -> LossSettings:
+    """A loss by its name, with its own margin and temperature unless it is the recipe's; the cuts stay."""
+    return recipe.loss if name == recipe.loss.name else LossSettings(name=name, cuts=recipe.loss.cuts)  # type: ignore[arg-type]
 
 
 def _told(recipe: Recipe) -> dict[str, object]:
@@ -122,7 +127,7 @@ def _better(recipe: Recipe, trial: Trial) -> Recipe:
     """The recipe with the settings of a trial, but its own number of epochs."""
     settings = dict(trial.settings)
     name = settings.pop("loss.name")
-    loss = recipe.loss if name == recipe.loss.name else LossSettings.model_validate({"name": name})
+    loss = _loss(recipe, str(name))
     return Recipe.model_validate(recipe.model_dump() | settings | {"loss": loss.model_dump()})
 
 
