@@ -201,8 +201,10 @@ def parse_config(raw: dict[str, object], source: str) -> Config:
 def explain(model: type[BaseModel], location: tuple[int | str, ...], kind: str, message: str) -> str:
     """What pydantic found wrong at a key of a model, in words; for a misspelt key with the nearest known one."""
     key = ".".join(str(part) for part in location)
+    if kind == "value_error":  # of one of our own validators, in our own words
+        message = message.removeprefix("Value error, ")
     if kind != "extra_forbidden":
-        return f"{key}: {message}."
+        return f"{key}: {message}." if key else f"{message}."
     known = _keys_at(model, location[:-1])
     near = get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}."

@@ -297,7 +297,7 @@ def test_whatever_is_set_pictures_are_pictures(
 
 def test_pictures_settle_at_the_end_of_a_course():
     pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
-    recipe = Recipe(sizes=(8, 16), epochs=4, settle=0.3, augmentation=Augmentation(padding=0.25))
+    recipe = Recipe(network="residual", sizes=(8, 16), epochs=4, settle=0.3, augmentation=Augmentation(padding=0.25))
     inputs = Pictures(pixels, recipe)
 
     def drawn(epoch, of=inputs):

@@ -2,19 +2,22 @@
 
 import csv
 import errno
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.loggers.logger import DummyLogger
+from safetensors.torch import load_file
 from torch import nn
 
 from sosie.errors import TrainingError
 from sosie.train import checkpoint
 from sosie.train.batches import shuffled_batches
 from sosie.train.budget import epochs_within
-from sosie.train.fit import Course, embed, fit
+from sosie.train.fit import KEPT, Course, embed, fit
 from sosie.train.inputs import Vectors
-from sosie.train.learner import NotANumberError, Objective, embed_alike
+from sosie.train.learner import Learner, NotANumberError, Objective, embed_alike
 from sosie.train.losses import LossSettings, make_loss
 from sosie.train.recipe import Recipe
 from sosie.train.supervision import supervision, targets
@@ -160,6 +163,37 @@ def test_a_loss_that_is_no_number_names_its_items(tmp_path):
     assert 7 in caught.value.items
 
 
+@pytest.mark.parametrize("spoilt", ["the loss of a step within an epoch", "the weights in the last step of one"])
+def test_without_a_judge_the_weights_of_the_last_whole_epoch_are_kept(tmp_path, monkeypatch, spoilt):
+    step = Learner.training_step
+    last = len(course(tmp_path).batches(0)) * 3 - 1
+
+    def lost(self, batch, index):
+        loss = step(self, batch, index)
+        if spoilt.startswith("the loss") and batch.step == last - 1:
+            raise NotANumberError(batch.step, batch.epoch, batch.items.numpy())
+        if spoilt.startswith("the weights") and batch.step == last:  # worth 0, with a gradient that is no number
+            loss = loss + (self.network.linear.weight.sum() * 0).sqrt()
+        return loss
+
+    monkeypatch.setattr(Learner, "training_step", lost)
+    with pytest.raises(NotANumberError, match="epoch 3"):
+        fit(Network(), replace(course(tmp_path), judge=None), silent)
+    kept, state = load_file(tmp_path / KEPT), checkpoint.read_checkpoint(tmp_path)
+    assert len(state["told"]["epochs"]) == 2
+    for name, value in kept.items():
+        torch.testing.assert_close(value, state["average"][f"module.{name}"], rtol=0, atol=0)
+
+
+def test_without_a_judge_it_ends_with_the_last_weights(tmp_path):
+    made = replace(course(tmp_path), judge=None)
+    fitted = fit(Network(), made, silent)
+    last = checkpoint.read_checkpoint(tmp_path)["average"]
+    assert fitted.best is None
+    for name, value in fitted.network.state_dict().items():
+        torch.testing.assert_close(value, last[f"module.{name}"], rtol=0, atol=0)
+
+
 def test_it_stops_where_nothing_gets_better(tmp_path):
     recipe = RECIPE.model_copy(update={"epochs": 50, "patience": 2})
     fitted = fit(Network(), course(tmp_path, recipe), silent)
@@ -196,6 +230,33 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch):
         checkpoint.write_checkpoint(tmp_path, {"step": torch.tensor(2)})
     assert checkpoint.read_checkpoint(tmp_path)["step"] == 1
     assert [file.name for file in tmp_path.iterdir()] == [checkpoint.FILE]
+
+
+@pytest.mark.parametrize("which", ["epochs.csv", "what a logger writes"])
+def test_a_full_disk_stops_a_run_that_goes_on_where_it_stood(tmp_path, which):
+    class Full(DummyLogger):
+        def log_metrics(self, *given, step, **more):
+            if step == 3:
+                raise OSError(errno.ENOSPC, "No space left on device", "events.out")
+
+    whole = fit(Network(), course(tmp_path / "whole"), silent)
+    made = course(tmp_path / "cut")
+    file = made.folder / "epochs.csv"
+
+    def filling(stage, done, total):
+        if which == file.name and done == 15 and not file.is_symlink():
+            file.unlink()
+            file.symlink_to("/dev/full")
+
+    named = which if which == file.name else "events.out"
+    with pytest.raises(TrainingError, match=rf"{named}: can't be written \(No space left.*checkpoint\.pt is kept"):
+        fit(Network(), made, filling, [] if which == file.name else [Full()])
+    file.unlink()
+    assert len(checkpoint.read_checkpoint(made.folder)["told"]["epochs"]) == 2
+    again = fit(Network(), course(made.folder), silent)
+    for name, value in state(whole).items():
+        np.testing.assert_array_equal(state(again)[name], value, err_msg=name)
+    assert len(file.read_text().splitlines()) == 6
 
 
 def test_a_damaged_checkpoint_and_a_pickle_are_refused(tmp_path):

@@ -81,7 +81,9 @@ def test_batches_bring_their_hard_negatives(store, tmp_path):
 
     def embed(items, inputs=None):
         with torch.inference_mode():
-            return torch.nn.functional.normalize(learner.network(**course.inputs.fetch(items))).numpy()
+            return torch.nn.functional.normalize(
+                learner.network(**course.inputs.plain(course.inputs.fetch(items)))
+            ).numpy()
 
     mined = course.mine(embed, 0)
     own = kind[lesson.rows]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import toy_shop
+from safetensors import SafetensorError
 
 from sosie.encoders import load_encoder
 from sosie.encoders.sealed import read_sealed
@@ -80,6 +81,10 @@ def test_the_same_seed_comes_to_the_same(store, tmp_path):
         torch.testing.assert_close(other[name], value, rtol=0, atol=0)
 
 
+class Ended(BaseException):
+    """Where a test has seen enough."""
+
+
 @pytest.fixture
 def unwritten(monkeypatch):
     """Trainings that end where they are fitted: the notes, and how many epochs there were."""
@@ -88,12 +93,12 @@ def unwritten(monkeypatch):
     def instead(*given):
         notes = next(one for one in given if isinstance(one, tuple))
         told.append((notes, len(next(one for one in given if isinstance(one, Fitted)).epochs)))
-        raise InterruptedError
+        raise Ended
 
     monkeypatch.setattr("sosie.train.run.write_model", instead)
 
     def run(store, **options):
-        with pytest.raises(InterruptedError):
+        with pytest.raises(Ended):
             train(store, TRUTH, RECIPE, TrainOptions("kinds", activate=False, **options))
         return told[-1]
 
@@ -130,6 +135,29 @@ def test_a_loss_that_is_no_number_names_products(store, monkeypatch):
     assert "--set rate=" in str(told.value)
     assert (store.folder / "training" / "kinds" / "kept.safetensors").is_file()
     assert "learned" not in store.snapshot.signals
+
+
+@pytest.mark.parametrize("full", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_a_full_disk_keeps_what_was_learnt(store, monkeypatch, full):
+    def unwritten(*given):
+        raise full
+
+    options = TrainOptions("kinds", activate=False)
+    monkeypatch.setattr("sosie.train.networks.save_file", unwritten)
+    with pytest.raises(TrainingError, match=r"models/kinds: .*No space.* is kept"):
+        train(store, TRUTH, RECIPE, options)
+    monkeypatch.undo()
+    assert not (store.folder / "models" / "kinds").exists()
+    steps = []
+    train(store, TRUTH, RECIPE, options, lambda stage, done, total: steps.append(stage))
+    assert not any(stage.startswith("epoch") for stage in steps)
+    assert (store.folder / "models" / "kinds").is_dir()
+
+
+def test_a_run_whose_folder_cannot_be_made_says_so(store):
+    (store.folder / "training").write_text("in the way")
+    with pytest.raises(TrainingError, match=r"training.*: can't be written"):
+        train(store, TRUTH, RECIPE, TrainOptions("kinds"))
 
 
 def test_minutes_that_are_too_few_for_all_epochs(store, unwritten):

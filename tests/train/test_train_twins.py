@@ -20,7 +20,7 @@ def test_nearly_identical_pictures():
     pictures = coarse.repeat(10, 1).repeat(10, 2)
     noisy = np.clip(pictures[:2].astype(int) + draw.integers(-6, 7, pictures[:2].shape), 0, 255).astype(np.uint8)
     pixels = np.concatenate([pictures, noisy, noisy[:1, ::-1]])
-    inputs = Pictures(np.ascontiguousarray(pixels), Recipe(sizes=(80,)))
+    inputs = Pictures(np.ascontiguousarray(pixels), Recipe(network="residual", sizes=(80,)))
     looks = looks_of(inputs, np.arange(7))
     assert (looks[0], looks[1]) == (looks[4], looks[5])
     assert len(set(looks.tolist())) == 5  # the mirrored one is another

@@ -2,10 +2,13 @@
 
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from sosie.errors import TrainingError
 
@@ -27,6 +30,20 @@ def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         raise TrainingError(
             f"{folder}: the state of the training can't be written ({why}). The one before is kept: make room, and "
             "give the same command again to go on from there."
+        ) from error
+
+
+@contextmanager
+def writing(run: Path, what: Path) -> Iterator[None]:
+    """Raise TrainingError where something that a run writes can't be, as on a full disk."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        where, why = (error.filename, error.strerror) if isinstance(error, OSError) else (None, None)
+        kept = f"; {run / FILE} is kept" if (run / FILE).is_file() else ""
+        raise TrainingError(
+            f"{where or what}: can't be written ({why or error}){kept}. Make room, and give the same command again to "
+            "go on from where it stood."
         ) from error
 
 

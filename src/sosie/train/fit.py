@@ -1,7 +1,5 @@
 """Fitting: steps, averaged weights, validation by the real measure, checkpoints, and what is written down of it."""
 
-import csv
-import io
 import logging
 import re
 import time
@@ -22,16 +20,17 @@ from torch.optim.swa_utils import AveragedModel
 
 from sosie.errors import TrainingError
 from sosie.train.batches import shard
-from sosie.train.checkpoint import read_checkpoint, write_checkpoint
+from sosie.train.checkpoint import read_checkpoint, write_checkpoint, writing
 from sosie.train.inputs import Inputs
 from sosie.train.learner import Batch, Cost, Learner, NotANumberError, Objective
+from sosie.train.logs import write_epochs
 from sosie.train.recipe import Recipe
 from sosie.types import Matrix, Progress, Rows
 
 KEEP_EVERY = 120.0  # seconds between checkpoints within an epoch
 EMBEDDED = 64  # items that are embedded at a time
 PLAIN = ("residual", "cnn")  # networks of convolutions over all channels
-KEPT = "kept.safetensors"  # weights that validated best before a loss was no number
+KEPT = "kept.safetensors"  # weights that validated best, or of the last epoch, before a loss was no number
 SHORT = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 Several = tuple[Tensor, ...] | list[Tensor]
@@ -110,13 +109,15 @@ def fit(
     )
     if watch.step < ends[-1] and not watch.stopped:
         try:
-            trainer.fit(learner, train_dataloaders=_Steps(course, watch, processes))
+            with writing(course.folder, course.folder):
+                trainer.fit(learner, train_dataloaders=_Steps(course, watch, processes))
         except SystemExit as ending:  # Lightning makes it of an interruption
             if trainer.interrupted:
                 raise KeyboardInterrupt from ending
             raise
         except NotANumberError:
-            watch.rescue()
+            with writing(course.folder, course.folder / KEPT):
+                watch.rescue()
             raise
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, MemoryError) or SHORT.search(str(error)):
@@ -209,6 +210,8 @@ class _Watch(Callback):
             self.average.update_parameters(self.learner.network)
         if self.step == self.ends[batch.epoch]:
             self.seconds += time.perf_counter() - self._began
+            if self.course.judge is None:
+                self._keep_last(batch)
             self._end_of_epoch(trainer, batch.epoch)
             self._began = time.perf_counter()
             return
@@ -217,7 +220,7 @@ class _Watch(Callback):
             self._save(trainer)
 
     def rescue(self) -> None:
-        """Write the weights that validated best so far where somebody can find them."""
+        """Write the weights that were kept so far where somebody can find them."""
         if self.kept is not None:
             save_file(self.kept, self.course.folder / KEPT)
 
@@ -256,7 +259,8 @@ class _Watch(Callback):
             self._judged(figure)
         self.epochs.append(line)
         if trainer.is_global_zero:
-            _write_epochs(self.course.folder / "epochs.csv", self.epochs)
+            with writing(self.course.folder, file := self.course.folder / "epochs.csv"):
+                write_epochs(file, self.epochs)
         for logger in trainer.loggers:
             logger.log_metrics({name: value for name, value in line.items() if name != "epoch"}, step=epoch + 1)
         if recipe.patience and self.fruitless >= recipe.patience:
@@ -278,7 +282,17 @@ class _Watch(Callback):
         self.fruitless = 0 if better else self.fruitless + 1
         if better or figure == self.best:  # of equals the later one has learnt more
             self.best = figure
-            self.kept = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+            self.kept = self._weights()
+
+    def _keep_last(self, batch: Batch) -> None:
+        """Where nothing judges: the weights of the last epoch, unless its last step spoilt them."""
+        weights = self._weights()
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            raise NotANumberError(batch.step, batch.epoch, batch.items.cpu().numpy())
+        self.kept = weights
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def _embed(self, items: Rows, inputs: Inputs | None = None) -> Matrix:
         return embed(self.network, inputs or self.course.inputs, items)
@@ -365,15 +379,6 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
     warnings.filterwarnings("ignore", message=r".*(treespec|does not have many workers|`training_step`).*")
-
-
-def _write_epochs(file: Path, epochs: Sequence[Mapping[str, float]]) -> None:
-    names = list(dict.fromkeys(name for line in epochs for name in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(epochs)
-    file.write_text(text.getvalue(), encoding="utf-8")
 
 
 def _bf16(recipe: Recipe) -> bool:

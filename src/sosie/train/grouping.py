@@ -60,8 +60,8 @@ def unlabelled_lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesso
     """All products of the split train, or all; of labels nothing is learnt. Raises TrainingError."""
     if truth.given not in ("", "labels"):
         raise TrainingError(f"clusters are learnt from nothing; leave --{truth.given} out. A --label only judges them.")
-    if recipe.sees != "vectors":
-        raise TrainingError("clusters: only a network of vectors learns them; name a network such as multimodal.")
+    if recipe.shots or not recipe.hold_back:
+        raise TrainingError("clusters: no labels are learnt and nothing is held back; leave shots and hold_back out.")
     rows = np.flatnonzero(parted(snapshot, truth, recipe.seed).learning if truth.options.split else snapshot.alive)
     return Lesson(rows, (guards(snapshot, rows),), None, "clusters that nobody named")
 

@@ -35,6 +35,8 @@ def _lesson(snapshot: Snapshot, truth: Truth, recipe: Recipe) -> Lesson:
     given = truth.given if _told(truth) else ""
     if recipe.shots and given != "labels":
         raise TrainingError("shots are products of each label; give --label.")
+    if recipe.shots and len(truth.labels) > 1:
+        raise TrainingError(f"shots are drawn of a single label; leave all but one of {', '.join(truth.labels)} out.")
     match given:
         case "pairs" | "events" if not recipe.hold_back:
             raise TrainingError(f"hold_back: {given} always keep some back to judge by; leave it true.")

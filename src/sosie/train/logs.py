@@ -1,6 +1,8 @@
-"""Where a training is followed: TensorBoard in the run's folder, Weights & Biases offline where it is asked for."""
+"""Where a training is followed: epochs.csv, TensorBoard, and Weights & Biases offline where it is asked for."""
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,16 @@ def loggers(run: Path, wandb: bool) -> list[Logger]:
         except ModuleNotFoundError as error:
             raise TrainingError("Weights & Biases is not installed: pip install 'sosie[wandb]'.") from error
     return there
+
+
+def write_epochs(file: Path, epochs: Sequence[Mapping[str, float]]) -> None:
+    """Write a line an epoch."""
+    names = list(dict.fromkeys(name for line in epochs for name in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(epochs)
+    file.write_text(text.getvalue(), encoding="utf-8")
 
 
 def show_products(there: Sequence[Logger], snapshot: Snapshot, rows: Rows, vectors: Matrix) -> None:

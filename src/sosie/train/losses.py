@@ -119,6 +119,11 @@ def make_loss(settings: LossSettings, dim: int, classes: int = 0) -> nn.Module:
     return _ClassLoss(name, chosen, dim, classes) if by_class else _PairLoss(name, chosen)
 
 
+def compares(loss: nn.Module) -> bool:
+    """Whether a loss looks at candidates, and not at the anchors' classes alone."""
+    return any(isinstance(part, _PairLoss) for part in loss.modules())
+
+
 def _chosen(settings: LossSettings, defaults: _Defaults) -> _Defaults:
     given = {key: getattr(settings, key) for key in ("margin", "temperature", "smoothing")}
     given = {key: value for key, value in given.items() if value is not None}

@@ -78,6 +78,8 @@ def gather(store: Store, snapshot: Snapshot, lesson: Lesson, recipe: Recipe, run
             if recipe.imitate:
                 teacher = teacher_of(snapshot, "text", recipe.teacher)
                 taught = in_use(snapshot, teacher, vectors_of(teacher, snapshot, rows, store.cache, progress))
+    if recipe.words != WordChanges() and recipe.sees == "vectors" and not DRAWN & parts.keys():
+        notes.append(f"words: nothing is drawn anew, as no signal that is read is made of texts ({', '.join(parts)}).")
     learnt = len(np.unique(product[good[: len(product)]]))
     if learnt < 2:
         raise TrainingError(f"only {learnt} of the {len(lesson.rows):,} products to learn from have {recipe.sees}.")

@@ -3,14 +3,17 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from sosie.encoders.export import exported, file_key
 from sosie.encoders.image import CHUNK, EXACT_CONVOLUTIONS, weights_file
 from sosie.encoders.learned import LearnedPictures
+from sosie.encoders.networks.bounds import Chance, Count
 from sosie.encoders.networks.cnn import Cnn, CnnSettings
 from sosie.encoders.networks.efficientnet_lite import (
     FEATURES,
@@ -34,9 +37,9 @@ from sosie.train.recipe import Recipe
 class SmallSettings:
     """The first `blocks` of the pretrained network, and `features` that are made of them: 0.95 million numbers."""
 
-    blocks: int = 11
-    features: int = 640
-    dropout: float = 0.0
+    blocks: Annotated[int, Field(ge=1, le=16)] = 11
+    features: Count = 640
+    dropout: Chance = 0.0
 
 
 def make_picture_network(recipe: Recipe) -> nn.Module:
@@ -57,7 +60,14 @@ def make_picture_network(recipe: Recipe) -> nn.Module:
             _freeze_blocks(trunk, recipe.freeze)
             return Embedder(FromPixels(trunk), EmbedderSettings(small.features, recipe.dim, small.dropout))
         case "residual":
-            return Residual(settings_of(ResidualSettings, recipe, {"dim": recipe.dim}))
+            residual = settings_of(ResidualSettings, recipe, {"dim": recipe.dim})
+            least = min(recipe.final_size, *recipe.sizes)
+            if least >> len(residual.widths) < 1:
+                raise TrainingError(
+                    f"options.widths: {len(residual.widths)} stages halve pictures of {least} pixels to nothing; "
+                    "leave some out, or take larger sizes."
+                )
+            return Residual(residual)
         case "cnn":
             return Cnn(settings_of(CnnSettings, recipe, _of_one_size(recipe)))
         case "vae":

@@ -12,29 +12,15 @@ from sosie.engine.reading import PRESENT
 from sosie.errors import TrainingError
 from sosie.evaluate.front import Truth
 from sosie.store import Snapshot
+from sosie.train.abilities import OF_TEXTS, OF_VECTORS, Network, unheard
 from sosie.train.augment import NONE, SELF_SUPERVISED, STANDARD, TINY, Augmentation
 from sosie.train.clustering import ClusterSettings
 from sosie.train.losses import OF_CLASSES, LossSettings
 from sosie.train.mining import MiningSettings
 from sosie.train.words import WordChanges
 
-Network = Literal[
-    "efficientnet-lite0",
-    "small",
-    "residual",
-    "cnn",
-    "vae",
-    "text-cnn",
-    "gru",
-    "text-vae",
-    "transformer",
-    "head",
-    "multimodal",
-    "two-towers",
-]
-OF_VECTORS = ("head", "multimodal", "two-towers")
-OF_TEXTS = ("text-cnn", "gru", "text-vae", "transformer")
 UNREAD = {"patches", "learned"}  # signals that no network of vectors reads
+_ONE_SIGNAL = "signals: the network head reads a single one; name one, or take the network multimodal"
 Option = bool | int | float | str | tuple[int, ...]
 
 
@@ -96,9 +82,19 @@ class Recipe(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _of_pictures(self) -> Self:
-        if self.sees != "pictures" and (self.keep or self.whiten):
-            raise ValueError(f"keep and whiten are for networks of pictures, {self.network} reads {self.sees}")
+    def _of_its_network(self) -> Self:
+        defaults = {
+            name: field.get_default(call_default_factory=True) for name, field in type(self).model_fields.items()
+        }
+        wrong = unheard(self.network, dict(self), defaults)
+        if self.sees == "pictures" and not self.sizes:
+            wrong.append(
+                "sizes: say how many pixels a side the pictures have that are learnt from, such as sizes=[192]"
+            )
+        if self.network == "head" and len(self.signals) > 1:
+            wrong.append(_ONE_SIGNAL)
+        if wrong:
+            raise ValueError(". ".join(wrong))
         return self
 
     @property
@@ -343,14 +339,17 @@ def fitting(recipe: Recipe, truth: Truth) -> Recipe:
         and not (recipe.rebuild or recipe.imitate)
         and not (truth.pairs or truth.links or truth.events)
     ):
-        changes |= {"views": 1.0, "augmentation": SELF_SUPERVISED}
+        changes["views"] = 1.0
+        if recipe.sees == "pictures":
+            changes["augmentation"] = SELF_SUPERVISED
     return recipe.model_copy(update=changes)
 
 
 def filled(recipe: Recipe, snapshot: Snapshot) -> Recipe:
     """The recipe with the signals of a store that its network can read, where it names none.
 
-    Clusters can do without some of those that a recipe names. Raises TrainingError where the store has none of its own.
+    Clusters can do without some of those that a recipe names. Raises TrainingError where the store has none of its own,
+    or several for a network of one.
     """
     if recipe.clusters and (known := tuple(signal for signal in recipe.signals if signal in snapshot.signals)):
         return recipe.model_copy(update={"signals": known})
@@ -362,6 +361,8 @@ def filled(recipe: Recipe, snapshot: Snapshot) -> Recipe:
             f"signals: the network {recipe.network} reads what encoders make; this store has only "
             f"{', '.join(snapshot.signals)}."
         )
+    if recipe.network == "head" and len(there) > 1:
+        raise TrainingError(f"{_ONE_SIGNAL}. The store has {', '.join(there)}.")
     return recipe.model_copy(update={"signals": there})
 
 

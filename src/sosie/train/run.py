@@ -24,7 +24,7 @@ from sosie.scoring import apply_scale, fit_scale
 from sosie.store import Snapshot
 from sosie.train.also import also_of
 from sosie.train.budget import epochs_within
-from sosie.train.checkpoint import FILE, read_checkpoint
+from sosie.train.checkpoint import FILE, read_checkpoint, writing
 from sosie.train.clustering import agreement, cluster
 from sosie.train.course import course_of, sample_of
 from sosie.train.finish import write_model
@@ -128,7 +128,10 @@ def train(
     def kept(trained: Encoder) -> tuple[Beside, ...]:
         return tuple(one for other in others for one in other.beside(trained, before, progress))
 
-    report = write_model(model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept, grouped)
+    with writing(course.folder, model):
+        report = write_model(
+            model, run.snapshot, run.lesson, run.material, course, fitted, run.told, notes, kept, grouped
+        )
     moved = activate(store.folder, model, progress).moved if options.activate else None
     shutil.rmtree(folder / "pictures", ignore_errors=True)
     return replace(report, active=options.activate, moved=moved, seconds=time.perf_counter() - started)
@@ -147,9 +150,10 @@ def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress:
     lesson = lesson_of(snapshot, truth, recipe)
     if recipe.start:
         check_start(recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    if recipe.start:
-        keep_start_vocabulary(recipe, folder / VOCABULARY)
+    with writing(folder, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if recipe.start:
+            keep_start_vocabulary(recipe, folder / VOCABULARY)
     material = gather(store, snapshot, lesson, recipe, folder, progress)
     told = reproduce(snapshot, truth, command)
     key = _key(truth, recipe, material, told)
@@ -180,7 +184,8 @@ def _rounds(run: Run, options: TrainOptions, progress: Progress) -> tuple[Fitted
         labels[0, good] = clustering.of(vectors)
         known = replace(run.lesson.known[0], labels=labels)
         part = replace(run, lesson=replace(run.lesson, known=(known,)), folder=run.folder / f"round-{at + 1}")
-        part.folder.mkdir(exist_ok=True)
+        with writing(part.folder, part.folder):
+            part.folder.mkdir(exist_ok=True)
         fitted, course, notes = _fitted(part, options, progress)
         raw = embed(fitted.network, course.inputs, good)
         scale = fit_scale(raw)
@@ -208,7 +213,8 @@ def _fitted(run: Run, options: TrainOptions, progress: Progress) -> tuple[Fitted
             ids = run.snapshot.ids(run.material.rows[error.items[:10]])
             raise TrainingError(
                 f"{error} It was of the products {', '.join(ids)}{' …' if len(error.items) > 10 else ''}. The weights "
-                f"that validated best before, if any did, are kept in {run.folder / KEPT}. "
+                f"that validated best before, or of the last whole epoch where nothing judges, if there are any, are "
+                f"kept in {run.folder / KEPT}. "
                 f"A lower rate may help: --set rate={recipe.rate / 3:.2g}, after removing {run.folder / FILE}."
             ) from error
         except OutOfMemoryError as error:

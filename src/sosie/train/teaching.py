@@ -12,7 +12,7 @@ from sosie.errors import TrainingError
 from sosie.train.batches import balanced_batches, pair_batches, shuffled_batches, with_negatives
 from sosie.train.imitation import Imitated, as_long
 from sosie.train.learner import Cost, Objective, embed_alike, embed_towers, embed_views
-from sosie.train.losses import OF_CLASSES, LossSettings, Targets, make_loss
+from sosie.train.losses import OF_CLASSES, LossSettings, Targets, compares, make_loss
 from sosie.train.mining import MiningSettings, hard_negatives
 from sosie.train.rebuilding import cost_of_rebuilding
 from sosie.train.recipe import Recipe
@@ -61,6 +61,13 @@ class Teaching:
             raise TrainingError(
                 "nothing is known of these products: give --label, --pairs, --links or --events, or set views=1 to "
                 "learn from two augmentations of each."
+            )
+        if recipe.memory and not any(compares(one.loss) for one in found):
+            raise TrainingError(
+                f"memory: nothing is compared with what is remembered, as the loss {recipe.loss.name} looks at classes "
+                "alone here; set memory=0, or loss.name=supcon or another of pairs."
+                if recipe.alike
+                else "memory: nothing that is learnt is compared with what is remembered; set memory=0."
             )
         return found
 

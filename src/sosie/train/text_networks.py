@@ -13,6 +13,7 @@ from sosie.encoders.brought.texts import TextFolder, read_text_folder
 from sosie.encoders.export import exported
 from sosie.encoders.learned import LearnedTexts
 from sosie.encoders.minilm import package
+from sosie.encoders.networks.bounds import CountOrNone
 from sosie.encoders.networks.embedder import freeze
 from sosie.encoders.networks.hugging_face import PooledTexts, text_network
 from sosie.encoders.networks.recurrent import Recurrent, RecurrentSettings
@@ -35,7 +36,7 @@ class TransformerSettings:
     """
 
     folder: str = ""
-    lora: int = 0
+    lora: CountOrNone = 0
 
 
 class OfTokens(nn.Module):
@@ -127,6 +128,8 @@ def merge(network: nn.Module) -> nn.Module:
 
 def _transformer(recipe: Recipe) -> OfStates:
     settings = settings_of(TransformerSettings, recipe, {})
+    if settings.lora and recipe.freeze:
+        raise TrainingError("freeze: with options.lora all layers stay as they are; set freeze=0.")
     trunk = text_network(_plan(recipe))
     assert isinstance(trunk, PooledTexts)
     with torch.inference_mode():

@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance, Count, Counts
 from sosie.encoders.networks.pixels import normalised
 
 
@@ -15,9 +16,9 @@ class CnnSettings:
 
     size: int = 32
     dim: int = 128
-    widths: tuple[int, ...] = (32, 64)
-    hidden: int = 256
-    dropout: float = 0.2
+    widths: Counts = (32, 64)
+    hidden: Count = 256
+    dropout: Chance = 0.2
 
 
 class Cnn(nn.Module):

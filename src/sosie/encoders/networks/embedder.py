@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance
+
 FLOOR = 1e-3  # of the largest variance: directions below it are noise, and are not raised further
 BLOCK = re.compile(r"(?:blocks|layers?)\.(\d+)\.")  # as networks name the parts that follow one another
 
@@ -17,7 +19,7 @@ class EmbedderSettings:
 
     features: int
     dim: int
-    dropout: float = 0.0
+    dropout: Chance = 0.0
 
 
 class Embedder(nn.Module):

@@ -8,6 +8,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance, Count
 from sosie.encoders.networks.heads import main_directions
 
 Signals = Mapping[str, Tensor]  # unit vectors (n, dim of the signal) by signal; a row of zeros = lacks the signal
@@ -20,9 +21,9 @@ class MultimodalSettings:
 
     signals: tuple[tuple[str, int], ...]
     dim: int = 256
-    width: int = 256
-    missing: float = 0.3
-    dropout: float = 0.1
+    width: Count = 256
+    missing: Chance = 0.3
+    dropout: Chance = 0.1
 
 
 @dataclass(frozen=True)

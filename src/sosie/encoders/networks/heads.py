@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance, CountOrNone
+
 
 @dataclass(frozen=True)
 class HeadSettings:
@@ -12,8 +14,8 @@ class HeadSettings:
 
     inside: int
     dim: int = 256
-    hidden: int = 512
-    dropout: float = 0.1
+    hidden: CountOrNone = 512
+    dropout: Chance = 0.1
 
 
 class Head(nn.Module):

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance, Count
 from sosie.encoders.networks.words import WordVectors, empty_as_zeros, real
 
 
@@ -16,10 +17,10 @@ class RecurrentSettings:
     words: int
     width: int = 128
     dim: int = 256
-    hidden: int = 128
+    hidden: Count = 128
     both: bool = True
     pooling: Literal["mean", "max", "attention"] = "attention"
-    dropout: float = 0.2
+    dropout: Chance = 0.2
 
 
 class Recurrent(nn.Module):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Counts
 from sosie.encoders.networks.pixels import convolution, normalised
 
 
@@ -12,7 +13,7 @@ class ResidualSettings:
     """`widths` are the channels of the stages; each stage has half the resolution of the one before."""
 
     dim: int = 128
-    widths: tuple[int, ...] = (48, 96, 192)
+    widths: Counts = (48, 96, 192)
 
 
 class Residual(nn.Module):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sosie.encoders.networks.bounds import Chance, Count, Counts
 from sosie.encoders.networks.words import WordVectors, empty_as_zeros, real
 
 
@@ -15,9 +16,9 @@ class TextCnnSettings:
     words: int
     width: int = 128
     dim: int = 256
-    windows: tuple[int, ...] = (3, 4, 5)
-    filters: int = 128
-    dropout: float = 0.5
+    windows: Counts = (3, 4, 5)
+    filters: Count = 128
+    dropout: Chance = 0.5
 
 
 class TextCnn(nn.Module):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name everybody knows)
 
+from sosie.encoders.networks.bounds import Chance, Count, Counts
 from sosie.encoders.networks.pixels import convolution, normalised
 from sosie.encoders.networks.words import WordVectors, empty_as_zeros, real
 
@@ -24,7 +25,7 @@ class PictureVaeSettings:
 
     size: int
     dim: int = 64
-    widths: tuple[int, ...] = (32, 64)
+    widths: Counts = (32, 64)
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class TextVaeSettings:
     words: int
     width: int = 128
     dim: int = 64
-    hidden: int = 256
-    dropout: float = 0.2
+    hidden: Count = 256
+    dropout: Chance = 0.2
 
 
 class Vae(nn.Module, ABC):
