@@ -140,7 +140,7 @@ def train(
 def _unlearnt(fitted: Fitted) -> tuple[str, ...]:
     if fitted.best is None or fitted.best != fitted.began:
         return ()
-    return ("no epoch validated better than the beginning, so that is what was kept: a lower rate may help.",)
+    return ("no epoch validated better than the beginning: a lower rate may help.",)
 
 
 def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress: Progress, command: str = "") -> Run:

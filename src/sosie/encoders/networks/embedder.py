@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sosie.encoders.networks.bounds import Chance
 
 FLOOR = 1e-3  # of the largest variance: directions below it are noise, and are not raised further
-BLOCK = re.compile(r"(?:blocks|layers?)\.(\d+)\.")  # as networks name the parts that follow one another
+BLOCK = re.compile(r"(.*?(?:blocks?|layers?|\bh)\.)(\d+)\.")  # as networks name the parts that follow one another
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,12 @@ def shares_by_layer(network: nn.Module, decay: float) -> Mapping[str, float]:
     """What share of the full rate each parameter of a trunk of blocks learns at: `decay` less for each block below.
 
     Clark et al., "ELECTRA", 2020: what a network sees first is of use whatever is asked of it. What comes behind the
-    last block learns at the full rate.
+    last block learns at the full rate, layers behind a pooling too.
     """
     names = [name for name, _ in network.named_parameters()]
-    depths = [int(found[1]) if (found := BLOCK.search(name)) else None for name in names]
+    found = [BLOCK.match(name) for name in names]
+    stack = next((one[1] for one in found if one), "")
+    depths = [int(one[2]) if one and one[1] == stack else None for one in found]
     there = [at for at, depth in enumerate(depths) if depth is not None]
     if decay == 1 or not there:
         return dict.fromkeys(names, 1.0)
