@@ -142,7 +142,6 @@ RECIPES: dict[str, Recipe] = {
         freeze=11,
         loss=LossSettings(name="cosface", margin=0.35, temperature=0.04),
         augmentation=STANDARD.model_copy(update={"rotate": 15.0, "erase": 0.3}),
-        settle=0.25,
         sizes=(192,),
         size=224,
         epochs=16,
