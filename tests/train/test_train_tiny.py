@@ -52,10 +52,10 @@ def recipe_of(name, **more):
     return changed(RECIPES[name], {**SMALL, "options": WIDTHS[name], **more}, "the test")
 
 
-@pytest.mark.parametrize(("name", "rate"), [("cnn", 3e-3), ("tiny-pictures", 0.1)])
-def test_shapes_are_told_apart_on_any_colour(store, name, rate):
+@pytest.mark.parametrize(("name", "rate", "precision"), [("cnn", 3e-3, "bf16"), ("tiny-pictures", 0.1, "auto")])
+def test_shapes_are_told_apart_on_any_colour(store, name, rate, precision):
     augmentation = {"flip": 0.0, "padding": 0.0}  # the other side is another shape here
-    recipe = recipe_of(name, augmentation=augmentation, epochs=20, rate=rate)
+    recipe = recipe_of(name, augmentation=augmentation, epochs=20, rate=rate, precision=precision)
     report = train(store, truth_of(labels=("shape",)), recipe, TrainOptions(name, activate=False), quiet)
     assert report.export > 0.999
     assert report.figures[0].trained.value > 0.8
