@@ -50,7 +50,7 @@ class Augmentation(Settings):
     erase: Share = 0.0  # probability that a rectangle is erased
     operations: Annotated[int, Field(ge=0, le=OPERATIONS)] = 0  # of RandAugment, for each picture
     magnitude: Share = 0.5  # the most of what an operation can do
-    colours: bool = True  # False leaves all colours as they are, whatever else is set: where colour is what is learnt
+    colours: bool | None = None  # False leaves all colours as they are, whatever else is set; None = see `hues`
 
 
 NONE = Augmentation()
@@ -100,7 +100,7 @@ def _augmented(pixels: Tensor, size: int, settings: Augmentation, numbers: Tenso
     pictures = _placed(pixels, size, settings, drawn, done)
     if settings.blur:
         pictures = _blurred(pictures, drawn["blur"] < settings.blur, drawn["sigma"])
-    if settings.colours:
+    if settings.colours is not False:
         pictures = _recoloured(pictures, settings, drawn, done)
     if settings.erase:
         pictures = _erased(pictures, settings.erase, drawn)
@@ -111,7 +111,7 @@ def _operations(settings: Augmentation, drawn: Mapping[str, Tensor]) -> Mapping[
     """How strongly each operation meets each picture, name -> (n,) in -1..1 or, where met twice, beyond; 0 = not."""
     if not settings.operations:
         return {}
-    names = [*PLACING, *(COLOURING if settings.colours else ())]
+    names = [*PLACING, *(COLOURING if settings.colours is not False else ())]
     done = {}
     for number, name in enumerate(names, 1):  # 0 = leave it as it is
         done[name] = torch.zeros_like(drawn["area"])

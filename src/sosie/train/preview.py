@@ -16,6 +16,7 @@ from sosie.store import Snapshot
 from sosie.text import product_text
 from sosie.train.augment import augment_pictures
 from sosie.train.doubts import Contradiction, contradictions
+from sosie.train.hues import keeping_colours
 from sosie.train.judging import PairJudge, TaskJudge
 from sosie.train.lesson import Lesson
 from sosie.train.lessons import lesson_of
@@ -37,7 +38,7 @@ def preview(snapshot: Snapshot, truth: Truth, recipe: Recipe, command: str = "")
     would.
     """
     started = time.perf_counter()
-    lesson = lesson_of(snapshot, truth, recipe)
+    recipe, lesson = keeping_colours(recipe, snapshot, lesson_of(snapshot, truth, recipe))
     known = lesson.known[0]
     wrong = contradictions(known)
     return Preview(

@@ -30,6 +30,7 @@ from sosie.train.course import course_of, sample_of
 from sosie.train.finish import write_model
 from sosie.train.fit import KEPT, Course, Fitted, OutOfMemoryError, embed, fit
 from sosie.train.grouping import Found, Grouped, write_groups
+from sosie.train.hues import keeping_colours
 from sosie.train.inputs import Pictures, Vectors
 from sosie.train.judging import Beside
 from sosie.train.learner import NotANumberError
@@ -147,7 +148,7 @@ def prepared(store: Store, truth: Truth, recipe: Recipe, folder: Path, progress:
     """What a training reads, gathered in its folder. Raises as `train` does."""
     snapshot = store.snapshot
     recipe = filled(recipe, snapshot)
-    lesson = lesson_of(snapshot, truth, recipe)
+    recipe, lesson = keeping_colours(recipe, snapshot, lesson_of(snapshot, truth, recipe))
     if recipe.start:
         check_start(recipe)
     with writing(folder, folder):
