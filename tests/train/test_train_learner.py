@@ -51,7 +51,7 @@ def settings_of(network, losses, recipe):
 def test_pretrained_weights_learn_slower_the_further_from_the_output(optimiser):
     losses = nn.ModuleList([make_loss(LossSettings(name="cosface"), 2, 5)])
     (of_loss,) = (name for name, _ in losses.named_parameters())
-    recipe = Recipe(optimiser=optimiser, rate=0.8, start_rate=0.4, layer_decay=0.5, decay=0.3)
+    recipe = Recipe(network="transformer", optimiser=optimiser, rate=0.8, start_rate=0.4, layer_decay=0.5, decay=0.3)
     assert settings_of(Network(), losses, recipe) == {
         "trunk.stem.weight": (0.4 / 16, 0.3),
         "trunk.stem.bias": (0.4 / 16, 0),
@@ -124,7 +124,7 @@ def test_layers_of_transformers_are_told_from_what_lies_around_them(kind, sizes,
 
 def learner_of(steps, **more):
     inputs = Vectors({"given": np.zeros((1, 4), np.float32)})
-    return Learner(Network(), inputs, [], Recipe(rate=0.8, start_rate=0.4, **more), steps)
+    return Learner(Network(), inputs, [], Recipe(network="transformer", rate=0.8, start_rate=0.4, **more), steps)
 
 
 def test_the_rate_grows_in_a_straight_line_and_falls_as_a_cosine():

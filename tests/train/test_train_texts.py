@@ -94,7 +94,7 @@ def test_a_run_that_was_killed_comes_to_the_same(store):
         pass
 
     def killing(stage, done, total):
-        if stage.startswith("epoch") and done == KILLED:
+        if stage.startswith("training: epoch") and done == KILLED:
             raise Killed
 
     recipe = recipe_of("gru", "", epochs=3, words={"drop": 0.2, "mask": 0.2})
