@@ -27,8 +27,12 @@ def test_a_better_rate_is_found_and_written_as_a_recipe(store, tmp_path, monkeyp
     clock = count()
     monkeypatch.setattr(searching, "perf_counter", lambda: float(next(clock)))  # three looks a trial
     out = tmp_path / "recipe.toml"
-    found = search(store, TRUTH, BAD, out, minutes=0.5)
+    told = []
+    found = search(store, TRUTH, BAD, out, minutes=0.5, progress=lambda stage, done, total: told.append(stage))
     assert len(found.trials) == 10
+    of_trials = [stage for stage in told if stage.startswith("searching: trial ") and ", " in stage]
+    assert [stage.rsplit(" ", 1)[-1] for stage in of_trials] == [f"{trial.value:.3f}" for trial in found.trials]
+    assert of_trials[0].startswith("searching: trial 1, rate 1e-05, info-nce, batches of 48: hit@1 ")
     first = found.trials[0]
     assert first.settings == {"rate": 1e-5, "loss.name": "info-nce", "batch": 48}
     assert found.epochs == 4

@@ -77,7 +77,8 @@ def search(
             began = perf_counter()
             asked = study.ask()
             tried = _drawn(asked, run.recipe).model_copy(update={"epochs": epochs})
-            progress(f"trial {len(trials) + 1}", len(trials), AIMED)
+            named = f"searching: trial {len(trials) + 1}"
+            progress(named, len(trials), max(AIMED, len(trials) + 1))
             value = None
             network, course = run.set_up(tried)
             with TemporaryDirectory(dir=scratch) as folder:
@@ -88,6 +89,9 @@ def search(
             state = optuna.trial.TrialState.FAIL if value is None else optuna.trial.TrialState.COMPLETE
             study.tell(asked, value, state=state)
             trials.append(Trial(_told(tried), value, perf_counter() - began))
+            told = "no number" if value is None else f"{course.measure} {value:.3f}"
+            settings = f"rate {tried.rate:.2g}, {tried.loss.name}, batches of {tried.batch}"
+            progress(f"{named}, {settings}: {told}", len(trials), max(AIMED, len(trials) + 1))
     best = max(trials, key=lambda trial: -1.0 if trial.value is None else trial.value)
     if best.value is None:
         raise TrainingError("no trial came to a number: lower the rate (--set rate=…), or take smaller batches.")
