@@ -27,7 +27,7 @@ from sosie.types import Matrix, Product, Query, Rows, Vector
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-VERSION = 3
+VERSION = 4
 BUCKETS = 1 << 16  # of hashed grams
 GRAMS = (2, 3, 4, 5)  # characters
 SAMPLE = 20_000  # texts that idf and directions are learnt from
